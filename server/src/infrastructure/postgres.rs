@@ -1,0 +1,3 @@
+//! The journal and its read models in PostgreSQL.
+
+pub mod embedded;

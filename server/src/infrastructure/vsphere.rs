@@ -1,0 +1,1 @@
+//! vCenter, real and simulated.

