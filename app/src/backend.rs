@@ -1,0 +1,127 @@
+//! What the pages ask of the server while they are rendered there.
+//!
+//! The server depends on this crate, so this crate cannot name a type of the server: it says here
+//! what it needs, the server implements it and hands it in as context (`Arc<dyn Backend>`).
+//! The data types are also sent along with the page, so that the first client render equals the server's.
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::{FieldError, Items, Progress, Request, Status, Template};
+
+/// What a page knows of the server beyond its data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Site {
+    /// Which vCenter, in words: `simulated vCenter`, or its host name.
+    pub vcenter: String,
+    /// Whether it is the simulated one.
+    pub simulated: bool,
+    /// Fewest and most CPUs that may be asked for.
+    pub cpus: (u32, u32),
+    /// Least and most memory that may be asked for, in MiB.
+    pub memory_mib: (u32, u32),
+    /// Memory is asked for in multiples of this, in MiB.
+    pub memory_step_mib: u32,
+}
+
+/// Which requests the list shows, as typed into the address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListQuery {
+    /// Only those of this status.
+    pub status: Option<Status>,
+    /// Only those made from this template.
+    pub template: Option<String>,
+    /// Only those with this text in their name.
+    pub q: Option<String>,
+    /// The cursor of the page before.
+    pub after: Option<String>,
+}
+
+/// One row of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ListedRequest {
+    /// The request.
+    pub request: Request,
+    /// How far it is, as of now.
+    pub progress: Progress,
+}
+
+/// Everything that the page of one request shows first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestDetail {
+    /// The request.
+    pub request: Request,
+    /// How far it is, as of now (`server_time` is set).
+    pub progress: Progress,
+    /// The id of the newest event that `progress` knows, to go on from: `<epoch>.<seq>`.
+    pub last_event_id: String,
+}
+
+/// What a person typed into the form, as typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Draft {
+    /// The VM's name.
+    pub name: String,
+    /// The template's name.
+    pub template: String,
+    /// Virtual CPUs.
+    pub cpus: String,
+    /// Memory in MiB.
+    pub memory_mib: String,
+    /// The network's name; empty for the template's.
+    pub network_name: String,
+    /// A fixed address with prefix length; empty for DHCP.
+    pub ip_address: String,
+    /// The gateway for the fixed address.
+    pub gateway: String,
+    /// The idempotency key: submitting one form twice makes one VM.
+    pub key: String,
+    /// Set by the server when it sends a refused form back: its values are checked and the errors shown.
+    pub tried: bool,
+}
+
+/// The form for a new request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewRequestForm {
+    /// The values to show in the fields: what was typed, or what the server proposes; `key` is filled.
+    pub draft: Draft,
+    /// What is wrong with the draft (only for one that was tried); fields are named as in the API.
+    pub errors: Vec<FieldError>,
+    /// What went wrong beyond single fields, for a person.
+    pub problem: Option<String>,
+    /// The templates to choose from.
+    pub templates: Vec<Template>,
+    /// Why there are none, when vCenter could not be asked.
+    pub templates_problem: Option<String>,
+    /// The limits beside the fields.
+    pub site: Site,
+}
+
+/// Why a page has no data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageError {
+    /// The HTTP status that the page is sent with: 404, 422, 503.
+    pub status: u16,
+    /// What happened and what to do, for a person.
+    pub detail: String,
+}
+
+/// What the pages ask of the server. One instance lives for one HTTP request and knows who is looking.
+#[cfg(feature = "ssr")]
+#[async_trait::async_trait]
+pub trait Backend: Send + Sync {
+    /// What every page shows in its frame.
+    fn site(&self) -> Site;
+
+    /// A page of the list, newest first.
+    async fn requests(&self, query: ListQuery) -> Result<Items<ListedRequest>, PageError>;
+
+    /// One request with its progress.
+    async fn request(&self, id: &str) -> Result<RequestDetail, PageError>;
+
+    /// The journal of one request.
+    async fn history(&self, id: &str) -> Result<Vec<crate::api::HistoryItem>, PageError>;
+
+    /// The form for a new request, checked if `draft.tried`.
+    async fn new_request(&self, draft: Draft) -> NewRequestForm;
+}

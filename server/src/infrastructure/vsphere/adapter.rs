@@ -1,0 +1,1 @@
+//! How a VM is made and removed, safely to repeat.

@@ -1,0 +1,1 @@
+//! The vCenter for a server without one.

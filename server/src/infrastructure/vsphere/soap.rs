@@ -1,0 +1,1 @@
+//! The SOAP client for a real vCenter.
