@@ -78,6 +78,13 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
     /// [`StoreError`].
     async fn ahead(&self, request: RequestId) -> Result<u32, StoreError>;
 
+    /// Whether a request that has not ended has this name.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn name_is_living(&self, name: &str) -> Result<bool, StoreError>;
+
     /// Whether PostgreSQL answers.
     ///
     /// # Errors

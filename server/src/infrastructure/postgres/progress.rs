@@ -226,6 +226,19 @@ impl ProgressRepository for PgProgressRepository {
         Ok(u32::try_from(ahead).unwrap_or(u32::MAX))
     }
 
+    async fn name_is_living(&self, name: &str) -> Result<bool, StoreError> {
+        let living = sqlx::query_scalar!(
+            r#"select exists (
+                   select 1 from vm_requests
+                   where name = $1 and status in ('queued', 'provisioning', 'undoing')
+               ) as "living!""#,
+            name
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(living)
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query_scalar!(r#"select 1 as "one!""#).fetch_one(&self.pool).await?;
         Ok(())
