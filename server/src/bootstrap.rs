@@ -44,6 +44,9 @@ const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 /// File descriptors that are not for connections: PostgreSQL, vCenter, files, logs.
 const RESERVED_FILES: u64 = 200;
 
+/// Connections that are taken however low the file limit is: below it nothing would work at all.
+const CONNECTIONS_MIN: usize = 16;
+
 /// How long the background tasks may take to end.
 const TASKS_MAX: Duration = Duration::from_secs(8);
 
@@ -222,12 +225,7 @@ impl Parts {
             slow_after: config.slow_after,
             wake,
         }));
-        let files = file_limit();
-        let connections_max =
-            usize::try_from(files.saturating_sub(RESERVED_FILES)).unwrap_or(1024).max(16);
-        let streams = usize::try_from(config.max_streams).unwrap_or(usize::MAX);
-        // Some connections are kept for those who do not stream.
-        let streams = streams.min(connections_max - connections_max / 8);
+        let (connections_max, streams) = places(config.max_streams);
         let state = AppState {
             query,
             requests,
@@ -336,6 +334,15 @@ fn site_dir(set: Option<PathBuf>) -> PathBuf {
         site.is_dir().then_some(site)
     };
     set.or_else(beside).unwrap_or_else(|| PathBuf::from("target/site"))
+}
+
+/// How many connections and streams there may be at once, within the file limit.
+fn places(max_streams: u32) -> (usize, usize) {
+    let connections = file_limit().saturating_sub(RESERVED_FILES);
+    let connections = usize::try_from(connections).unwrap_or(CONNECTIONS_MIN).max(CONNECTIONS_MIN);
+    let streams = usize::try_from(max_streams).unwrap_or(usize::MAX);
+    // Some connections are kept for those who do not stream.
+    (connections, streams.min(connections - connections / 8))
 }
 
 /// How many files this process may open; the soft limit is raised to the hard one first.

@@ -82,7 +82,7 @@ pub struct Idempotency {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// It is new.
-    New(RecordedEvent),
+    New(Box<RecordedEvent>),
     /// The same key and body were accepted before, as this request.
     Existing(RequestId),
 }
