@@ -13,12 +13,13 @@ case $TARGET in /*) ;; *) TARGET=$ROOT/$TARGET ;; esac
 export CARGO_TARGET_DIR=$TARGET
 # Checked queries are read from .sqlx/: the product's own DATABASE_URL must not steer the build.
 export SQLX_OFFLINE=true
+# Were it set, Leptos would look for the page's wasm under another name.
+unset LEPTOS_OUTPUT_NAME
 
 # shellcheck disable=SC2034 # used by the scripts that source this one
-SERVER=$TARGET/debug/stagewatch SITE=$TARGET/site TOOLS=$TARGET/tools
+SERVER=$TARGET/debug/stagewatch SITE=$TARGET/site TOOLS=$TARGET/tools STARTED=$SECONDS
 # How often long work says that it is still going on.
 HEARTBEAT_SECONDS=5
-STARTED=$SECONDS
 
 say() { printf '%s\n' "$*"; }
 fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
@@ -32,6 +33,7 @@ step() {
 
 # quietly "building the server" cargo build ...: runs a command with its output in a log, and says
 # every few seconds how long it has taken and what it last said. The log is shown when it fails.
+# (Give it a program: in a function, `set -e` would not end it at its first failure.)
 quietly() {
   local what=$1 log status=0 since=$SECONDS beat
   shift
