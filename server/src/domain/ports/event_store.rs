@@ -23,6 +23,17 @@ pub trait EventStore: Send + Sync + fmt::Debug {
     /// [`CreateError`].
     async fn create(&self, new: NewRequest) -> Result<Created, CreateError>;
 
+    /// The request that was accepted under this key before, if any.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::KeyReused`] when it was another wish.
+    async fn find(
+        &self,
+        owner: &Owner,
+        idempotency: &Idempotency,
+    ) -> Result<Option<RequestId>, CreateError>;
+
     /// The events of a request after `after_seq`, in order; none if there is no such request.
     ///
     /// # Errors

@@ -55,6 +55,15 @@ impl EventStore for PgEventStore {
         Ok(Created::New(first))
     }
 
+    async fn find(
+        &self,
+        owner: &Owner,
+        idempotency: &Idempotency,
+    ) -> Result<Option<RequestId>, CreateError> {
+        let mut connection = self.pool.acquire().await.map_err(StoreError::from)?;
+        find_by_key(&mut connection, owner, idempotency).await
+    }
+
     async fn load(
         &self,
         request: RequestId,
