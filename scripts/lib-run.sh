@@ -48,9 +48,9 @@ start_vcsim() {
   (
     trap '' INT HUP
     (
-      "$TOOLS/vcsim" -listen "${VCSIM_LISTEN:-127.0.0.1:8989}" -tls-dir "$folder/tls" \
-        -username administrator@vsphere.local -password "$password" \
-        >"$folder/ready" 2>"$folder/log" </dev/null &
+      "$TOOLS/vcsim" -listen "${VCSIM_LISTEN:-127.0.0.1:0}" -tls-dir "$folder/tls" \
+        -task-delay "${VCSIM_TASK_DELAY:-2s}" -address-delay "${VCSIM_ADDRESS_DELAY:-2s}" -username administrator@vsphere.local \
+        -password "$password" >"$folder/ready" 2>"$folder/log" </dev/null &
       vcsim=$!
       while kill -0 "$server" 2>/dev/null && kill -0 "$vcsim" 2>/dev/null; do sleep 0.2; done
       if kill "$vcsim" 2>/dev/null; then wait "$vcsim" 2>/dev/null || true; fi
@@ -132,21 +132,34 @@ END
 
 # Name and template of the demonstration's VMs: all states are on the page within a minute.
 DEMONSTRATION=(
-  "web-1 ubuntu-24.04" "web-2 ubuntu-24.04" "db-1 debian-12" "win-1 windows-2022"
-  "batch-1 demo-flaky" "mail-1 demo-fails-configuring" "cache-1 demo-slow-clone"
-  "edge-1 demo-no-address" "build-1 debian-12" "web-3 ubuntu-24.04"
-  "batch-2 demo-flaky" "desk-1 windows-2022"
+  "web-1 ubuntu-24.04" "mail-1 demo-fails-configuring" "edge-1 demo-no-address"
+  "cache-1 demo-slow-clone" "batch-1 demo-flaky" "db-1 debian-12" "win-1 windows-2022"
+  "web-2 ubuntu-24.04" "batch-2 demo-flaky" "build-1 debian-12" "desk-1 windows-2022" "web-3 ubuntu-24.04"
 )
 
-# ask_for_the_demonstration SERVER: asks for them one by one, some seconds apart, so that they are in different stages.
+# demonstration_bodies: a JSON body a line for what is asked for, each as large as its template needs,
+# from the templates on standard input.
+demonstration_bodies() {
+  # shellcheck disable=SC2016 # the dollars are JavaScript's
+  node -e '
+    const { items } = JSON.parse(require("fs").readFileSync(0, "utf8"));
+    for (const entry of process.argv.slice(1)) {
+      const [name, template] = entry.split(" ");
+      const found = items.find((item) => item.name === template);
+      if (!found) throw new Error(`there is no template ${template}`);
+      console.log(JSON.stringify({ name, template, cpus: found.cpus, memoryMib: found.memoryMib }));
+    }
+  ' "${DEMONSTRATION[@]}"
+}
+
+# ask_for_the_demonstration SERVER: asks for all, a moment apart, so that they are in different stages.
 ask_for_the_demonstration() {
-  local entry name template status
-  for entry in "${DEMONSTRATION[@]}"; do
-    read -r name template <<<"$entry"
-    kill -0 "$1" 2>/dev/null || return 0
-    status=$(api /api/requests -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' \
-      -d '{"name":"'"$name"'","template":"'"$template"'","cpus":2,"memoryMib":4096}') || status=none
-    say "  asked for $name from $template: $status"
-    sleep 2
+  local server=$1 body status
+  api /api/templates | demonstration_bodies | while read -r body; do
+    kill -0 "$server" 2>/dev/null || return 0
+    status=$(api /api/requests -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' -d "$body") ||
+      status="no answer"
+    if [ "$status" = 201 ]; then say "  asked for $body"; else say "  asked for $body, in vain ($status)"; fi
+    sleep 1
   done
 }
