@@ -48,12 +48,15 @@ start_vcsim() {
   (
     trap '' INT HUP
     (
-      "$TOOLS/vcsim" -listen "${VCSIM_LISTEN:-127.0.0.1:0}" -tls-dir "$folder/tls" \
-        -task-delay "${VCSIM_TASK_DELAY:-2s}" -address-delay "${VCSIM_ADDRESS_DELAY:-2s}" -username administrator@vsphere.local \
-        -password "$password" >"$folder/ready" 2>"$folder/log" </dev/null &
+      # In a session of its own: Ctrl-C is for the server, which still needs its vCenter to stop well.
+      setsid "$TOOLS/vcsim" -listen "${VCSIM_LISTEN:-127.0.0.1:0}" -tls-dir "$folder/tls" \
+        -username administrator@vsphere.local -password "$password" \
+        -task-delay "${VCSIM_TASK_DELAY:-2s}" -address-delay "${VCSIM_ADDRESS_DELAY:-2s}" \
+        >"$folder/ready" 2>"$folder/log" </dev/null &
       vcsim=$!
+      disown
       while kill -0 "$server" 2>/dev/null && kill -0 "$vcsim" 2>/dev/null; do sleep 0.2; done
-      if kill "$vcsim" 2>/dev/null; then wait "$vcsim" 2>/dev/null || true; fi
+      kill "$vcsim" 2>/dev/null || true
       if kill -TERM "$server" 2>/dev/null; then say "the vCenter simulator has ended: $(tail -n 1 "$folder/log")"; fi
       rm -rf "$folder"
     ) &

@@ -110,12 +110,12 @@ fn leptos_options(site_dir: &std::path::Path) -> LeptosOptions {
 /// Everything that this server answers.
 pub fn router(state: AppState) -> Router {
     let options = leptos_options(&state.site_dir);
-    let pages = ui::routes(&state, &options)
-        .layer(middleware::from_fn(page_errors))
-        .layer(SetResponseHeaderLayer::if_not_present(
+    let pages = ui::routes(&state, &options).layer(middleware::from_fn(page_errors)).layer(
+        SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
-        ));
+        ),
+    );
     Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
@@ -213,4 +213,3 @@ fn compression() -> CompressionLayer<impl Predicate> {
         .and(NotForContentType::const_new("application/wasm"));
     CompressionLayer::new().compress_when(worthwhile)
 }
-

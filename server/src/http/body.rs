@@ -195,7 +195,9 @@ mod tests {
         assert_eq!(fields, ["extra", "name", "template", "cpus", "memoryMib", "network.mac"]);
         assert_eq!(wrong(&json!([]))[0].0, "body");
         assert_eq!(
-            wrong(&json!({ "name": "a", "template": "t", "cpus": 1, "memoryMib": 4, "network": 3 })),
+            wrong(
+                &json!({ "name": "a", "template": "t", "cpus": 1, "memoryMib": 4, "network": 3 })
+            ),
             [("network".to_owned(), "must be an object".to_owned())]
         );
     }

@@ -205,6 +205,12 @@ fn log(failed: &ApiError, id: &str, path: &str) {
     if failed.status == StatusCode::INTERNAL_SERVER_ERROR {
         error!(http.request_id = id, http.path = path, error = cause, "request {id} failed");
     } else if failed.status.is_server_error() {
-        warn!(http.request_id = id, http.path = path, error = cause, "request {id}: {}", failed.detail);
+        warn!(
+            http.request_id = id,
+            http.path = path,
+            error = cause,
+            "request {id}: {}",
+            failed.detail
+        );
     }
 }

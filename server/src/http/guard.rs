@@ -32,7 +32,8 @@ pub async fn own_site_only(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if !is_loopback_host(host) {
-        let detail = "this server answers only to the address it listens on, as http://127.0.0.1:3000";
+        let detail =
+            "this server answers only to the address it listens on, as http://127.0.0.1:3000";
         let status = StatusCode::MISDIRECTED_REQUEST;
         return refuse(&request, status, "misdirected", "Not this server", detail);
     }

@@ -20,9 +20,10 @@ pub fn lines(timeline: &Timeline, recorded: &RecordedEvent) -> String {
         VmEvent::VmProvisioningProgressUpdated { current_stage, details } => {
             lines.completed(timeline, recorded.seq);
             let details = details.as_ref().map(|details| format!(", {details}"));
-            let remaining = timeline.told.estimate.map(|estimate| {
-                format!(", about {} left", roughly(estimate.remaining_ms))
-            });
+            let remaining = timeline
+                .told
+                .estimate
+                .map(|estimate| format!(", about {} left", roughly(estimate.remaining_ms)));
             lines.add(&format!(
                 "● {}...  (in progress{}{})",
                 current_stage.label(),
@@ -99,8 +100,8 @@ impl Lines {
     fn completed(&mut self, timeline: &Timeline, seq: u32) {
         for stage in Stage::ALL {
             let times = &timeline.stages[stage.index()];
-            let now = times.state == StageState::Done
-                && times.left.is_some_and(|mark| mark.seq == seq);
+            let now =
+                times.state == StageState::Done && times.left.is_some_and(|mark| mark.seq == seq);
             if now {
                 let took = times.duration_ms().map(|ms| format!(" ({})", duration(ms)));
                 self.add(&format!("✓ {}{}", stage.label(), took.unwrap_or_default()));
