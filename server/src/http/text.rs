@@ -19,16 +19,16 @@ pub fn lines(timeline: &Timeline, recorded: &RecordedEvent) -> String {
         VmEvent::VmProvisioningStarted { .. } => lines.completed(timeline, recorded.seq),
         VmEvent::VmProvisioningProgressUpdated { current_stage, details } => {
             lines.completed(timeline, recorded.seq);
-            let details = details.as_ref().map(|details| format!(", {details}"));
+            let details = details.as_ref().map(|details| format!("  {details}"));
             let remaining = timeline
                 .told
                 .estimate
                 .map(|estimate| format!(", about {} left", roughly(estimate.remaining_ms)));
             lines.add(&format!(
-                "● {}...  (in progress{}{})",
+                "● {}...  (in progress{}){}",
                 current_stage.label(),
-                details.unwrap_or_default(),
-                remaining.unwrap_or_default()
+                remaining.unwrap_or_default(),
+                details.unwrap_or_default()
             ));
         }
         VmEvent::VmProvisioningTryFailed { stage, failed_try, reason, next_at } => {

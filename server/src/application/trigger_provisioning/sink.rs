@@ -1,7 +1,7 @@
 //! What the saga does with what it is told while a VM is being made.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -9,6 +9,7 @@ use tracing::debug;
 
 use super::TriggerProvisioning;
 use super::lease::Lease;
+use crate::application::feed::lock;
 use crate::application::journal::{OpenRequest, RecordError};
 use crate::domain::ports::event_store::{Claim, StoreError};
 use crate::domain::ports::vsphere::{Checkpoint, ProgressSink, Stop, UndoneStep};
@@ -18,6 +19,10 @@ use crate::domain::vm::{Command, DecideError, VmAggregate};
 /// How long is waited before a write that PostgreSQL could not take is repeated.
 const WRITE_PAUSE: Duration = Duration::from_millis(250);
 
+/// How often what vCenter reports of one task is passed on: often enough for an eye, seldom enough for
+/// many readers on slow lines.
+const LIVE_INTERVAL: Duration = Duration::from_millis(400);
+
 /// Records progress under one lease.
 pub(super) struct SagaSink<'a> {
     saga: &'a TriggerProvisioning,
@@ -25,6 +30,9 @@ pub(super) struct SagaSink<'a> {
     /// The tokio mutex: it is held over a write, so that what is told is recorded in order.
     open: Mutex<OpenRequest>,
     checkpoint: Mutex<Checkpoint>,
+    /// When something was passed on last, and its words: new words are passed on at once.
+    /// A std mutex: it is held for a comparison.
+    live: std::sync::Mutex<Option<(Instant, Option<String>)>>,
 }
 
 impl<'a> SagaSink<'a> {
@@ -35,7 +43,8 @@ impl<'a> SagaSink<'a> {
         open: OpenRequest,
     ) -> Self {
         let checkpoint = Mutex::new(claim.checkpoint);
-        Self { saga, lease, open: Mutex::new(open), checkpoint }
+        let live = std::sync::Mutex::new(None);
+        Self { saga, lease, open: Mutex::new(open), checkpoint, live }
     }
 
     pub(super) async fn aggregate(&self) -> VmAggregate {
@@ -117,6 +126,15 @@ impl ProgressSink for SagaSink<'_> {
     }
 
     fn live(&self, percent: Option<u8>, details: Option<String>) {
+        let mut last = lock(&self.live);
+        let too_soon = last
+            .as_ref()
+            .is_some_and(|(at, words)| *words == details && at.elapsed() < LIVE_INTERVAL);
+        if too_soon {
+            return;
+        }
+        *last = Some((Instant::now(), details.clone()));
+        drop(last);
         // Told between two writes; while one is under way the next report comes soon enough.
         let Ok(open) = self.open.try_lock() else { return };
         let (request, stage) = (open.timeline.request, open.timeline.current_stage);
