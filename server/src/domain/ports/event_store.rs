@@ -210,6 +210,14 @@ pub trait Leases: Send + Sync + fmt::Debug {
         due_in: Duration,
     ) -> Result<(), StoreError>;
 
+    /// Ends every lease: for a server that knows that no other one is alive, so that what its
+    /// predecessor left goes on at once. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn end_all(&self) -> Result<u64, StoreError>;
+
     /// Keeps what to resume from. `false`: the lease belongs to another worker.
     ///
     /// # Errors
