@@ -52,7 +52,7 @@ impl From<sqlx::Error> for StoreError {
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed
         );
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         let away = link_broke || code.is_some_and(|code| may_pass(&code));
         if away { Self::Unavailable(error.into()) } else { Self::Unexpected(error.into()) }
     }
