@@ -8,22 +8,25 @@ import (
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
 // machine is what the tests look at in a VM.
 type machine struct {
-	Moref        string `json:"moref"`
-	Name         string `json:"name"`
-	Template     bool   `json:"template"`
-	InstanceUUID string `json:"instanceUuid"`
-	Mark         string `json:"mark"`
-	CPUs         int32  `json:"cpus"`
-	MemoryMiB    int32  `json:"memoryMib"`
-	Annotation   string `json:"annotation"`
-	PowerState   string `json:"powerState"`
-	Hostname     string `json:"hostname"`
-	IP           string `json:"ip"`
+	Moref        string   `json:"moref"`
+	Name         string   `json:"name"`
+	Template     bool     `json:"template"`
+	InstanceUUID string   `json:"instanceUuid"`
+	Mark         string   `json:"mark"`
+	CPUs         int32    `json:"cpus"`
+	MemoryMiB    int32    `json:"memoryMib"`
+	Annotation   string   `json:"annotation"`
+	PowerState   string   `json:"powerState"`
+	Pool         string   `json:"pool"`     // its managed object id; templates have none
+	Networks     []string `json:"networks"` // their names
+	Hostname     string   `json:"hostname"`
+	IP           string   `json:"ip"`
 }
 
 // newControl is the API by which tests look into the simulator and make it misbehave:
@@ -125,11 +128,33 @@ func listMachines() []machine {
 			MemoryMiB:    vm.Config.Hardware.MemoryMB,
 			Annotation:   vm.Config.Annotation,
 			PowerState:   string(vm.Runtime.PowerState),
+			Pool:         poolOf(vm),
+			Networks:     networkNames(vm),
 			Hostname:     vm.Guest.HostName,
 			IP:           vm.Guest.IpAddress,
 		})
 	}
 	return list
+}
+
+func poolOf(vm *simulator.VirtualMachine) string {
+	if vm.ResourcePool == nil {
+		return ""
+	}
+	return vm.ResourcePool.Value
+}
+
+func networkNames(vm *simulator.VirtualMachine) []string {
+	names := []string{}
+	for _, ref := range vm.Network {
+		switch network := simulator.Map.Get(ref).(type) {
+		case *mo.Network:
+			names = append(names, network.Name)
+		case *simulator.DistributedVirtualPortgroup:
+			names = append(names, network.Name)
+		}
+	}
+	return names
 }
 
 // destroy removes a VM at once, as somebody else with rights in vCenter may.

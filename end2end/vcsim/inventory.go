@@ -62,6 +62,17 @@ func makeTemplates() error {
 	return nil
 }
 
+// markUplinks tags the port groups of the switches' own uplinks, as a real vCenter does: no VM can be
+// connected to one.
+func markUplinks() {
+	for _, entity := range simulator.Map.All("DistributedVirtualPortgroup") {
+		group := entity.(*simulator.DistributedVirtualPortgroup)
+		if strings.Contains(group.Name, "-DVUplinks-") {
+			group.Tag = []types.Tag{{Key: "SYSTEM/DVS.UPLINKPG"}}
+		}
+	}
+}
+
 func makeTemplate(vm *simulator.VirtualMachine, t template) error {
 	for _, device := range vm.Config.Hardware.Device {
 		if disk, ok := device.(*types.VirtualDisk); ok {

@@ -39,6 +39,8 @@ type options struct {
 	instanceUUID  string
 	taskDelay     time.Duration
 	addressDelay  time.Duration
+	datacenters   int
+	datastores    int
 	exitWithStdin bool
 	verbose       bool
 }
@@ -61,6 +63,8 @@ func parseOptions() options {
 	flag.StringVar(&o.instanceUUID, "instance-uuid", "", "`uuid` in the about information; a fixed one without it")
 	flag.DurationVar(&o.taskDelay, "task-delay", 0, "how long each task takes")
 	flag.DurationVar(&o.addressDelay, "address-delay", 300*time.Millisecond, "from power-on to the guest's address")
+	flag.IntVar(&o.datacenters, "datacenters", 1, "how many datacenters there are")
+	flag.IntVar(&o.datastores, "datastores", 1, "how many datastores each has")
 	flag.BoolVar(&o.exitWithStdin, "exit-with-stdin", false, "stop when the standard input is closed")
 	flag.BoolVar(&o.verbose, "verbose", false, "log what the simulator does to the standard error")
 	flag.Parse()
@@ -124,6 +128,8 @@ func run(o options) error {
 func newModel(o options) (*simulator.Model, error) {
 	model := simulator.VPX()
 	model.Machine = machinesPerPool
+	model.Datacenter = o.datacenters
+	model.Datastore = o.datastores
 	if o.instanceUUID != "" {
 		model.ServiceContent.About.InstanceUuid = o.instanceUUID
 	}
@@ -136,6 +142,7 @@ func newModel(o options) (*simulator.Model, error) {
 		User:   url.UserPassword(o.username, o.password),
 	}
 	model.Service.RegisterSDK(simulator.Map)
+	markUplinks()
 	return model, makeTemplates()
 }
 
