@@ -1,1 +1,340 @@
-//! timeline.
+//! When each stage began and ended, folded from the journal.
+//!
+//! The timeline is what people and programs see of a request. It is a pure function of the events, so
+//! it is still there when the progress row is gone, and the same on every server.
+
+use chrono::{DateTime, Utc};
+
+use super::estimate::{Position, Told};
+use super::event::{Failure, RecordedEvent, VmEvent};
+use super::ids::{Owner, RequestId, VcenterId};
+use super::ports::event_store::StageSpan;
+use super::ports::vsphere::{UndoneStep, VmProvisioningResult};
+use super::spec::VmSpec;
+use super::stage::VmProvisioningStage as Stage;
+use super::vm::VmStatus;
+
+/// What has happened to a request so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timeline {
+    /// The request.
+    pub request: RequestId,
+    /// The newest event's number.
+    pub seq: u32,
+    /// When the newest event was recorded.
+    pub at: DateTime<Utc>,
+    /// Where the request stands.
+    pub status: VmStatus,
+    /// What was asked for.
+    pub spec: VmSpec,
+    /// Who asked.
+    pub owner: Owner,
+    /// When it was accepted.
+    pub requested_at: DateTime<Utc>,
+    /// The vCenter it is made in, from its start on.
+    pub vcenter: Option<VcenterId>,
+    /// The stage that is active, failed, or was reached last.
+    pub current_stage: Stage,
+    /// What vCenter is doing in that stage.
+    pub details: Option<String>,
+    /// From how many milliseconds on it is slow.
+    pub slow_after_ms: u64,
+    /// The number of the attempt: 1 until a person retries.
+    pub attempt: u32,
+    /// When a worker started the attempt.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When the attempt ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// The stages, by [`Stage::index`].
+    pub stages: [StageTimes; 6],
+    /// The try that failed last, until something else happens.
+    pub failed_try: Option<FailedTry>,
+    /// What has been undone, in order.
+    pub undo: Vec<Undo>,
+    /// What could not be undone, by name.
+    pub left: Vec<String>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// The VM, once it is ready.
+    pub vm: Option<VmProvisioningResult>,
+    /// The estimate that was told with the newest event.
+    pub told: Told,
+}
+
+/// One stage of the attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StageTimes {
+    /// How far it is.
+    pub state: StageState,
+    /// The event that entered it.
+    pub entered: Option<Mark>,
+    /// The event that left it.
+    pub left: Option<Mark>,
+}
+
+/// How far a stage is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StageState {
+    /// Not reached yet.
+    Pending,
+    /// Being worked on.
+    Active,
+    /// Completed.
+    Done,
+    /// The attempt failed here.
+    Failed,
+    /// Never reached, since the attempt failed before.
+    Skipped,
+    /// Completed, and taken back.
+    Undone,
+}
+
+/// A moment of the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The event.
+    pub seq: u32,
+    /// When it was recorded.
+    pub at: DateTime<Utc>,
+}
+
+/// A try that failed and will be repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedTry {
+    /// Which it was, from 1.
+    pub number: u32,
+    /// Why, for a person.
+    pub reason: String,
+    /// When the next one begins.
+    pub next_at: DateTime<Utc>,
+}
+
+/// A step of the undo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undo {
+    /// What is undone, in words.
+    pub step: String,
+    /// Whether it was done.
+    pub done: bool,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl StageTimes {
+    const PENDING: Self = Self { state: StageState::Pending, entered: None, left: None };
+
+    /// Milliseconds from entering to leaving; `None` unless both have happened.
+    pub fn duration_ms(&self) -> Option<u64> {
+        Some(ms_between(self.entered?.at, self.left?.at))
+    }
+}
+
+impl Timeline {
+    /// The timeline after `events`; `None` when they do not begin with a request.
+    pub fn replay(request: RequestId, events: &[RecordedEvent]) -> Option<Self> {
+        let (first, rest) = events.split_first()?;
+        let mut timeline = Self::begin(request, first)?;
+        for event in rest {
+            timeline.apply(event);
+        }
+        Some(timeline)
+    }
+
+    /// The timeline after the first event of a request; `None` for any other event.
+    pub fn begin(request: RequestId, first: &RecordedEvent) -> Option<Self> {
+        let VmEvent::VmRequested { spec, owner, slow_after_ms } = &first.event else {
+            return None;
+        };
+        let mark = Mark { seq: first.seq, at: first.recorded_at };
+        let mut stages = [StageTimes::PENDING; 6];
+        stages[Stage::Created.index()] =
+            StageTimes { state: StageState::Active, entered: Some(mark), left: None };
+        Some(Self {
+            request,
+            seq: first.seq,
+            at: first.recorded_at,
+            status: VmStatus::Queued,
+            spec: spec.clone(),
+            owner: owner.clone(),
+            requested_at: first.recorded_at,
+            vcenter: None,
+            current_stage: Stage::Created,
+            details: None,
+            slow_after_ms: *slow_after_ms,
+            attempt: 1,
+            started_at: None,
+            ended_at: None,
+            stages,
+            failed_try: None,
+            undo: Vec::new(),
+            left: Vec::new(),
+            failure: None,
+            vm: None,
+            told: first.told,
+        })
+    }
+
+    /// Takes one more event. Never fails: what is recorded has happened.
+    pub fn apply(&mut self, recorded: &RecordedEvent) {
+        let mark = Mark { seq: recorded.seq, at: recorded.recorded_at };
+        self.seq = recorded.seq;
+        self.at = recorded.recorded_at;
+        self.told = recorded.told;
+        self.failed_try = None;
+        match &recorded.event {
+            VmEvent::VmRequested { .. } | VmEvent::VmProvisioningResumed { .. } => {}
+            VmEvent::VmProvisioningStarted { attempt, vcenter, .. } => {
+                self.vcenter = Some(vcenter.clone());
+                self.status = VmStatus::Provisioning;
+                self.attempt = *attempt;
+                self.started_at = Some(mark.at);
+                self.close_active(StageState::Done, mark);
+            }
+            VmEvent::VmProvisioningProgressUpdated { current_stage, details } => {
+                self.enter(*current_stage, mark);
+                self.details.clone_from(details);
+            }
+            VmEvent::VmProvisioningTryFailed { failed_try, reason, next_at, .. } => {
+                let (number, reason, next_at) = (*failed_try, reason.clone(), *next_at);
+                self.failed_try = Some(FailedTry { number, reason, next_at });
+            }
+            VmEvent::VmProvisioned { vm } => {
+                self.enter(Stage::Ready, mark);
+                self.close_active(StageState::Done, mark);
+                self.details = None;
+                self.vm = Some(vm.clone());
+                self.end(VmStatus::Ready, mark);
+            }
+            VmEvent::VmProvisioningUndoStarted { failure } => {
+                self.fail(failure, mark);
+                self.status = VmStatus::Undoing;
+            }
+            VmEvent::VmProvisioningStepUndone { step } => self.undone(*step, mark),
+            VmEvent::VmProvisioningFailed { failure } => {
+                self.fail(failure, mark);
+                self.end(VmStatus::Failed, mark);
+            }
+            VmEvent::VmProvisioningNeedsAttention { failure, reason, left } => {
+                self.fail(failure, mark);
+                self.undo.push(Undo { step: reason.clone(), done: false, at: mark.at });
+                self.left.clone_from(left);
+                self.end(VmStatus::NeedsAttention, mark);
+            }
+        }
+    }
+
+    /// Where the request is at `now`, for the estimate.
+    pub fn position(&self, now: DateTime<Utc>) -> Position {
+        match self.status {
+            VmStatus::Queued | VmStatus::Provisioning => {}
+            VmStatus::Undoing | VmStatus::Ready | VmStatus::Failed | VmStatus::NeedsAttention => {
+                return Position::Ended;
+            }
+        }
+        let active = Stage::TIMED.into_iter().find_map(|stage| {
+            let times = &self.stages[stage.index()];
+            let entered = times.entered.filter(|_| times.state == StageState::Active)?;
+            Some(Position::In(stage, ms_between(entered.at, now)))
+        });
+        let next = || {
+            Stage::TIMED
+                .into_iter()
+                .find(|stage| self.stages[stage.index()].state == StageState::Pending)
+                .map_or(Position::Ended, Position::Before)
+        };
+        active.unwrap_or_else(next)
+    }
+
+    /// Milliseconds from the start of the attempt to its end, or to `now`; 0 before the start.
+    pub fn elapsed_ms(&self, now: DateTime<Utc>) -> u64 {
+        self.started_at.map_or(0, |started| ms_between(started, self.ended_at.unwrap_or(now)))
+    }
+
+    /// Whether it takes longer than usual at `now`; never after the end.
+    pub fn is_slow(&self, now: DateTime<Utc>) -> bool {
+        !self.status.has_ended()
+            && self.started_at.is_some()
+            && self.elapsed_ms(now) >= self.slow_after_ms
+    }
+
+    /// The stages that took time, for what is learned from a finished request.
+    pub fn spans(&self) -> Vec<StageSpan> {
+        Stage::TIMED
+            .into_iter()
+            .filter_map(|stage| {
+                let times = &self.stages[stage.index()];
+                let (entered_seq, left_seq) = (times.entered?.seq, times.left?.seq);
+                Some(StageSpan { stage, entered_seq, left_seq })
+            })
+            .collect()
+    }
+
+    /// Enters a stage, which completes the one before. A stage that was passed without being told
+    /// (somebody powered the VM on by hand, say) is done, and its times are not known.
+    fn enter(&mut self, stage: Stage, mark: Mark) {
+        self.close_active(StageState::Done, mark);
+        for passed in &mut self.stages[..stage.index()] {
+            if passed.state == StageState::Pending {
+                passed.state = StageState::Done;
+            }
+        }
+        self.stages[stage.index()] =
+            StageTimes { state: StageState::Active, entered: Some(mark), left: None };
+        self.current_stage = stage;
+    }
+
+    fn close_active(&mut self, state: StageState, mark: Mark) {
+        for times in &mut self.stages {
+            if times.state == StageState::Active {
+                times.state = state;
+                times.left = Some(mark);
+            }
+        }
+    }
+
+    fn fail(&mut self, failure: &Failure, mark: Mark) {
+        if self.failure.is_none() {
+            self.close_active(StageState::Failed, mark);
+            let failed = &mut self.stages[failure.stage.index()];
+            failed.state = StageState::Failed;
+            failed.left = failed.left.or(Some(mark));
+            for times in &mut self.stages {
+                if times.state == StageState::Pending {
+                    times.state = StageState::Skipped;
+                }
+            }
+            self.current_stage = failure.stage;
+        }
+        self.failure = Some(failure.clone());
+    }
+
+    fn undone(&mut self, step: UndoneStep, mark: Mark) {
+        let (words, stages): (_, &[Stage]) = match step {
+            UndoneStep::PoweredOff => ("power off", &[Stage::PoweringOn]),
+            UndoneStep::Destroyed => {
+                ("delete VM", &[Stage::Cloning, Stage::Configuring, Stage::PoweringOn])
+            }
+        };
+        for stage in stages {
+            let times = &mut self.stages[stage.index()];
+            if times.state == StageState::Done {
+                times.state = StageState::Undone;
+            }
+        }
+        self.undo.push(Undo { step: words.to_owned(), done: true, at: mark.at });
+    }
+
+    fn end(&mut self, status: VmStatus, mark: Mark) {
+        self.status = status;
+        self.ended_at = Some(mark.at);
+    }
+}
+
+/// Whole milliseconds between two moments; 0 when the clock went backwards between them.
+fn ms_between(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
+    u64::try_from((to - from).num_milliseconds()).unwrap_or(0)
+}
+
+#[cfg(test)]
+#[path = "timeline_tests.rs"]
+mod tests;

@@ -1,1 +1,353 @@
-//! vm.
+//! The aggregate of one request: what may happen next, decided from what has happened.
+//!
+//! [`decide`] and [`evolve`] are pure. Within an attempt stages only go forward: being told the same
+//! stage twice, or an earlier one after a resume, decides nothing.
+
+use chrono::{DateTime, Utc};
+
+use super::event::{Failure, RecordedEvent, VmEvent};
+use super::ids::{Owner, VcenterId};
+use super::ports::vsphere::{UndoneStep, VmProvisioningResult};
+use super::spec::VmSpec;
+use super::stage::VmProvisioningStage as Stage;
+
+/// Where a request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VmStatus {
+    /// Accepted, waiting for a worker.
+    Queued,
+    /// A worker is on it.
+    Provisioning,
+    /// It failed, and what was made is being removed.
+    Undoing,
+    /// The VM is there.
+    Ready,
+    /// It failed and nothing was left behind.
+    Failed,
+    /// It failed and something was left behind.
+    NeedsAttention,
+}
+
+impl VmStatus {
+    /// Every status.
+    pub const ALL: [Self; 6] = [
+        Self::Queued,
+        Self::Provisioning,
+        Self::Undoing,
+        Self::Ready,
+        Self::Failed,
+        Self::NeedsAttention,
+    ];
+
+    /// The stable word, as stored and as told to programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Provisioning => "provisioning",
+            Self::Undoing => "undoing",
+            Self::Ready => "ready",
+            Self::Failed => "failed",
+            Self::NeedsAttention => "needs_attention",
+        }
+    }
+
+    /// The status with this stable word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+
+    /// Whether nothing more happens by itself.
+    pub fn has_ended(self) -> bool {
+        match self {
+            Self::Queued | Self::Provisioning | Self::Undoing => false,
+            Self::Ready | Self::Failed | Self::NeedsAttention => true,
+        }
+    }
+}
+
+/// What somebody wants to happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Accept a request.
+    Request {
+        /// What is asked for.
+        spec: VmSpec,
+        /// By whom.
+        owner: Owner,
+        /// From how many milliseconds on an attempt counts as slow.
+        slow_after_ms: u64,
+    },
+    /// Begin an attempt.
+    Start {
+        /// In which vCenter.
+        vcenter: VcenterId,
+        /// Which worker.
+        worker: String,
+    },
+    /// Go on with an attempt (or its undo) that another worker began.
+    Resume {
+        /// Which worker.
+        worker: String,
+        /// The task that is waited for again.
+        task: Option<String>,
+    },
+    /// Enter a stage.
+    UpdateProgress {
+        /// The stage.
+        stage: Stage,
+        /// What vCenter is doing, for a person.
+        details: Option<String>,
+    },
+    /// A try failed for a reason that can pass.
+    FailTry {
+        /// Why.
+        reason: String,
+        /// When the next one begins.
+        next_at: DateTime<Utc>,
+    },
+    /// The VM is there.
+    Complete {
+        /// The VM.
+        vm: VmProvisioningResult,
+    },
+    /// The attempt failed. What it may have made must be removed first.
+    Fail {
+        /// A stable word.
+        code: String,
+        /// Why.
+        reason: String,
+        /// Whether the same request may succeed later.
+        retryable: bool,
+    },
+    /// A step of the removal was done.
+    RecordUndone {
+        /// Which.
+        step: UndoneStep,
+    },
+    /// All is removed.
+    FinishUndo,
+    /// It could not all be removed.
+    GiveUpUndo {
+        /// Why.
+        reason: String,
+        /// What is left.
+        left: Vec<String>,
+    },
+}
+
+/// Why a command cannot be carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecideError {
+    /// There is no such request yet, and the command needs one.
+    #[error("there is no such request")]
+    NotRequested,
+    /// The request was accepted before.
+    #[error("the request was accepted already")]
+    AlreadyRequested,
+    /// The request is in a state in which the command means nothing.
+    #[error("not possible while the request is {}", .0.as_str())]
+    WrongStatus(VmStatus),
+}
+
+/// What [`decide`] must know of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum VmAggregate {
+    /// Nothing has happened.
+    #[default]
+    NotRequested,
+    /// A request.
+    Requested(Box<RequestedVm>),
+}
+
+/// A request, as far as decisions need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestedVm {
+    /// The newest event's number.
+    pub seq: u32,
+    /// What was asked for.
+    pub spec: VmSpec,
+    /// By whom.
+    pub owner: Owner,
+    /// Where it stands.
+    pub status: VmStatus,
+    /// The stage reached last in this attempt.
+    pub stage: Stage,
+    /// The number of this attempt; 0 before the first.
+    pub attempt: u32,
+    /// The vCenter it belongs to, from its first start on.
+    pub vcenter: Option<VcenterId>,
+    /// How many tries of this attempt have failed.
+    pub failed_tries: u32,
+    /// How many of them in a row, with nothing achieved between.
+    pub failed_in_a_row: u32,
+    /// Whether the newest event says that a try will be repeated.
+    pub awaits_retry: bool,
+    /// When the first of the tries failed that have failed in a row, with nothing achieved between.
+    pub failing_since: Option<DateTime<Utc>>,
+    /// Why it failed, while that is being undone.
+    pub failure: Option<Failure>,
+}
+
+impl VmAggregate {
+    /// The aggregate after all of `events`.
+    pub fn replay(events: &[RecordedEvent]) -> Self {
+        events.iter().fold(Self::default(), evolve)
+    }
+
+    /// The newest event's number; 0 before the first.
+    pub fn seq(&self) -> u32 {
+        match self {
+            Self::NotRequested => 0,
+            Self::Requested(vm) => vm.seq,
+        }
+    }
+}
+
+/// What follows from a command: the events to record, none when nothing new is said.
+///
+/// # Errors
+///
+/// [`DecideError`] when the command is not possible now.
+pub fn decide(state: &VmAggregate, command: Command) -> Result<Vec<VmEvent>, DecideError> {
+    let vm = match (state, command) {
+        (VmAggregate::NotRequested, Command::Request { spec, owner, slow_after_ms }) => {
+            return Ok(vec![VmEvent::VmRequested { spec, owner, slow_after_ms }]);
+        }
+        (VmAggregate::Requested(_), Command::Request { .. }) => {
+            return Err(DecideError::AlreadyRequested);
+        }
+        (VmAggregate::NotRequested, _) => return Err(DecideError::NotRequested),
+        (VmAggregate::Requested(vm), command) => (vm, command),
+    };
+    decide_requested(vm.0, vm.1)
+}
+
+fn decide_requested(vm: &RequestedVm, command: Command) -> Result<Vec<VmEvent>, DecideError> {
+    use VmStatus::{Provisioning, Queued, Undoing};
+    let event = match (vm.status, command) {
+        (Queued, Command::Start { vcenter, worker }) => {
+            VmEvent::VmProvisioningStarted { attempt: vm.attempt + 1, vcenter, worker }
+        }
+        (Provisioning | Undoing, Command::Resume { worker, task }) => {
+            VmEvent::VmProvisioningResumed { stage: vm.stage, worker, task }
+        }
+        (Provisioning, Command::UpdateProgress { stage, details }) => {
+            if stage <= vm.stage {
+                return Ok(Vec::new());
+            }
+            VmEvent::VmProvisioningProgressUpdated { current_stage: stage, details }
+        }
+        (Queued | Provisioning | Undoing, Command::FailTry { reason, next_at }) => {
+            let (stage, failed_try) = (vm.stage, vm.failed_tries + 1);
+            VmEvent::VmProvisioningTryFailed { stage, failed_try, reason, next_at }
+        }
+        (Provisioning, Command::Complete { vm }) => VmEvent::VmProvisioned { vm },
+        (Queued, Command::Fail { code, reason, retryable }) => {
+            // Before the start nothing can have been made, so there is nothing to undo.
+            let failure = Failure { stage: Stage::Created, code, reason, retryable };
+            VmEvent::VmProvisioningFailed { failure }
+        }
+        (Provisioning, Command::Fail { code, reason, retryable }) => {
+            // A worker that failed before it could begin to clone failed at cloning.
+            let stage = vm.stage.max(Stage::Cloning);
+            let failure = Failure { stage, code, reason, retryable };
+            VmEvent::VmProvisioningUndoStarted { failure }
+        }
+        (Undoing, Command::RecordUndone { step }) => VmEvent::VmProvisioningStepUndone { step },
+        (Undoing, Command::FinishUndo) => {
+            VmEvent::VmProvisioningFailed { failure: failure_of(vm)? }
+        }
+        (Undoing, Command::GiveUpUndo { reason, left }) => {
+            VmEvent::VmProvisioningNeedsAttention { failure: failure_of(vm)?, reason, left }
+        }
+        (status, _) => return Err(DecideError::WrongStatus(status)),
+    };
+    Ok(vec![event])
+}
+
+fn failure_of(vm: &RequestedVm) -> Result<Failure, DecideError> {
+    vm.failure.clone().ok_or(DecideError::WrongStatus(vm.status))
+}
+
+/// The state after one more event. Never fails: what is recorded has happened.
+#[must_use]
+pub fn evolve(state: VmAggregate, recorded: &RecordedEvent) -> VmAggregate {
+    let mut vm = match (state, &recorded.event) {
+        (VmAggregate::NotRequested, VmEvent::VmRequested { spec, owner, .. }) => {
+            Box::new(RequestedVm {
+                seq: recorded.seq,
+                spec: spec.clone(),
+                owner: owner.clone(),
+                status: VmStatus::Queued,
+                stage: Stage::Created,
+                attempt: 0,
+                vcenter: None,
+                failed_tries: 0,
+                failed_in_a_row: 0,
+                awaits_retry: false,
+                failing_since: None,
+                failure: None,
+            })
+        }
+        (VmAggregate::NotRequested, _) => return VmAggregate::NotRequested,
+        (VmAggregate::Requested(vm), _) => vm,
+    };
+    vm.seq = recorded.seq;
+    vm.awaits_retry = false;
+    apply(&mut vm, recorded);
+    VmAggregate::Requested(vm)
+}
+
+fn apply(vm: &mut RequestedVm, recorded: &RecordedEvent) {
+    match &recorded.event {
+        VmEvent::VmRequested { .. } | VmEvent::VmProvisioningResumed { .. } => {}
+        VmEvent::VmProvisioningStarted { attempt, vcenter, .. } => {
+            vm.status = VmStatus::Provisioning;
+            vm.attempt = *attempt;
+            vm.vcenter = Some(vcenter.clone());
+            achieved(vm);
+        }
+        VmEvent::VmProvisioningProgressUpdated { current_stage, .. } => {
+            vm.stage = vm.stage.max(*current_stage);
+            achieved(vm);
+        }
+        VmEvent::VmProvisioningTryFailed { failed_try, .. } => {
+            vm.failed_tries = *failed_try;
+            vm.failed_in_a_row += 1;
+            vm.awaits_retry = true;
+            vm.failing_since = vm.failing_since.or(Some(recorded.recorded_at));
+        }
+        VmEvent::VmProvisioned { .. } => {
+            vm.stage = Stage::Ready;
+            vm.status = VmStatus::Ready;
+        }
+        VmEvent::VmProvisioningUndoStarted { failure } => {
+            vm.status = VmStatus::Undoing;
+            vm.failure = Some(failure.clone());
+            achieved(vm);
+        }
+        VmEvent::VmProvisioningStepUndone { .. } => achieved(vm),
+        VmEvent::VmProvisioningFailed { failure } => {
+            vm.status = VmStatus::Failed;
+            vm.failure = Some(failure.clone());
+        }
+        VmEvent::VmProvisioningNeedsAttention { failure, .. } => {
+            vm.status = VmStatus::NeedsAttention;
+            vm.failure = Some(failure.clone());
+        }
+    }
+}
+
+/// Something went forward: what failed before it does not count any more.
+fn achieved(vm: &mut RequestedVm) {
+    vm.failing_since = None;
+    vm.failed_in_a_row = 0;
+}
+
+#[cfg(test)]
+#[path = "vm_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "tests_support.rs"]
+pub(crate) mod tests_support;

@@ -1,1 +1,10 @@
-//! Integration tests.
+//! Integration tests: one binary, so that it links once and runs its tests side by side.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test ends by a panic that says what was expected; clippy knows only #[test] bodies"
+)]
+
+mod embedded;
+mod vsphere;

@@ -1,1 +1,235 @@
-//! event_store.
+//! Writing and reading the journal.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::BoxError;
+use super::vsphere::{Checkpoint, VmProvisioningResult};
+use crate::domain::event::{NewEvent, RecordedEvent};
+use crate::domain::ids::{LeaseEpoch, Owner, RequestId, VcenterId};
+use crate::domain::spec::VmSpec;
+use crate::domain::stage::VmProvisioningStage;
+use crate::domain::vm::VmStatus;
+
+/// The journal: the events of every request, in order, for ever.
+#[async_trait]
+pub trait EventStore: Send + Sync + fmt::Debug {
+    /// Accepts a request: its row and its first event, in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`].
+    async fn create(&self, new: NewRequest) -> Result<Created, CreateError>;
+
+    /// The request that was accepted under this key before, if any.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::KeyReused`] when it was another wish.
+    async fn find(
+        &self,
+        owner: &Owner,
+        idempotency: &Idempotency,
+    ) -> Result<Option<RequestId>, CreateError>;
+
+    /// The events of a request after `after_seq`, in order; none if there is no such request.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn load(
+        &self,
+        request: RequestId,
+        after_seq: u32,
+    ) -> Result<Vec<RecordedEvent>, StoreError>;
+
+    /// Appends events and what follows from them, in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Conflict`] when the journal has moved: load and decide again.
+    /// [`AppendError::Fenced`] when another worker has the lease: stop at once.
+    async fn append(&self, append: Append) -> Result<Vec<RecordedEvent>, AppendError>;
+}
+
+/// A request on its way into the journal.
+#[derive(Debug, Clone)]
+pub struct NewRequest {
+    /// What is asked for.
+    pub spec: VmSpec,
+    /// By whom.
+    pub owner: Owner,
+    /// The vCenter it is meant for, if that is known already.
+    pub vcenter: Option<VcenterId>,
+    /// The first event.
+    pub event: NewEvent,
+    /// The caller's own key for this request.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// The caller's key for a request, and a digest of what it asked for under that key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The key, as given.
+    pub key: String,
+    /// Equal for equal bodies only.
+    pub body: String,
+}
+
+/// What became of an accepted request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New(Box<RecordedEvent>),
+    /// The same key and body were accepted before, as this request.
+    Existing(RequestId),
+}
+
+/// Why a request was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// A living request has the name.
+    #[error("the name is taken by another request")]
+    NameTaken,
+    /// The key was used for another body.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Events on their way into the journal, with what follows from them.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// The request.
+    pub request: RequestId,
+    /// The number of the newest event that the decision was made on.
+    pub expected_seq: u32,
+    /// The lease under which a saga writes; `None` for what a person does.
+    pub epoch: Option<LeaseEpoch>,
+    /// The events, at least one.
+    pub events: Vec<NewEvent>,
+    /// What the read models become.
+    pub projection: Projection,
+}
+
+/// What the read models become with an append; kept in the same transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Projection {
+    /// Where the request stands.
+    pub status: VmStatus,
+    /// The vCenter it belongs to, once it is known.
+    pub vcenter: Option<VcenterId>,
+    /// The stage of its `provisioning_progress` row; `None` deletes the row.
+    pub progress: Option<VmProvisioningStage>,
+    /// The VM, once it is ready.
+    pub vm: Option<VmProvisioningResult>,
+    /// The stage durations of a finished request, to learn from. They end with the appended event,
+    /// so the store adds the last stage's from its own clock: `(stage, entered by event seq, left by event seq)`.
+    pub learn: Vec<StageSpan>,
+}
+
+/// A stage between two events of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StageSpan {
+    /// The stage.
+    pub stage: VmProvisioningStage,
+    /// The number of the event that entered it.
+    pub entered_seq: u32,
+    /// The number of the event that left it.
+    pub left_seq: u32,
+}
+
+/// Why an append did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The journal has moved.
+    #[error("the journal has moved on")]
+    Conflict,
+    /// Another worker has the lease.
+    #[error("another worker has taken over")]
+    Fenced,
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why the store did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// PostgreSQL cannot be asked just now.
+    #[error("PostgreSQL is not answering")]
+    Unavailable(#[source] BoxError),
+    /// What is stored cannot be understood, or PostgreSQL refused a statement: a defect.
+    #[error("PostgreSQL gave an unexpected answer")]
+    Unexpected(#[source] BoxError),
+}
+
+/// Which worker drives which request.
+#[async_trait]
+pub trait Leases: Send + Sync + fmt::Debug {
+    /// Takes up to `limit` due requests, oldest first, each under a new epoch.
+    ///
+    /// With a known `vcenter` only its own requests, and those that belong to none yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn claim(
+        &self,
+        worker: &str,
+        vcenter: Option<&VcenterId>,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<Claim>, StoreError>;
+
+    /// Prolongs a lease from now. `false`: it belongs to another worker.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn renew(
+        &self,
+        request: RequestId,
+        epoch: LeaseEpoch,
+        lease: Duration,
+    ) -> Result<bool, StoreError>;
+
+    /// Hands a lease back; the request is due again after `due_in`. Harmless when it is not held.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn release(
+        &self,
+        request: RequestId,
+        epoch: LeaseEpoch,
+        due_in: Duration,
+    ) -> Result<(), StoreError>;
+
+    /// Keeps what to resume from. `false`: the lease belongs to another worker.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn save_checkpoint(
+        &self,
+        request: RequestId,
+        epoch: LeaseEpoch,
+        checkpoint: &Checkpoint,
+    ) -> Result<bool, StoreError>;
+}
+
+/// A request that this worker drives now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The request.
+    pub request: RequestId,
+    /// The lease's epoch: it fences every write.
+    pub epoch: LeaseEpoch,
+    /// What to resume from.
+    pub checkpoint: Checkpoint,
+}

@@ -1,1 +1,49 @@
-//! journal_tail.
+//! Noticing what others wrote to the journal.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::event_store::StoreError;
+use crate::domain::ids::RequestId;
+
+/// Looks at the end of the journal.
+#[async_trait]
+pub trait JournalTail: Send + Sync + fmt::Debug {
+    /// What has become visible since `horizon`, and the horizon for the next look.
+    ///
+    /// Without a horizon it only tells where the journal ends now. A head may be told again; none is
+    /// ever left out, whatever order transactions commit in.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]: look again from the same horizon.
+    async fn look(&self, horizon: Option<&Horizon>) -> Result<Look, StoreError>;
+
+    /// Which journal this is; another one after a restore from a backup.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn epoch(&self) -> Result<JournalEpoch, StoreError>;
+}
+
+/// Everything below it has been seen (PostgreSQL's `xmin` of a snapshot, as text).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Horizon(pub String);
+
+/// What one look found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// The requests with new events, and the newest event's number of each.
+    pub heads: Vec<(RequestId, u32)>,
+    /// Where the next look begins.
+    pub horizon: Horizon,
+    /// PostgreSQL's clock at the look.
+    pub now: DateTime<Utc>,
+}
+
+/// The identity of a journal, as it stands in event ids: `[A-Za-z0-9_-]{1,16}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct JournalEpoch(pub String);

@@ -1,1 +1,153 @@
-//! progress.
+//! Reading what follows from the journal: requests, their progress, what is learned.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::event_store::StoreError;
+use super::vsphere::VmProvisioningResult;
+use crate::domain::estimate::Learned;
+use crate::domain::event::RecordedEvent;
+use crate::domain::ids::{Owner, RequestId, VcenterId, Viewer};
+use crate::domain::spec::NetworkSpec;
+use crate::domain::vm::VmStatus;
+
+/// The read models.
+#[async_trait]
+pub trait ProgressRepository: Send + Sync + fmt::Debug {
+    /// One request; `None` when there is none that this viewer may see.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn request(
+        &self,
+        viewer: &Viewer,
+        request: RequestId,
+    ) -> Result<Option<RequestRow>, StoreError>;
+
+    /// The requests that match, newest first, at most `filter.limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn requests(
+        &self,
+        viewer: &Viewer,
+        filter: &RequestFilter,
+    ) -> Result<Vec<RequestRow>, StoreError>;
+
+    /// The journals of several requests, in the order asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn journals(
+        &self,
+        requests: &[RequestId],
+    ) -> Result<Vec<(RequestId, Vec<RecordedEvent>)>, StoreError>;
+
+    /// The journal of one request as it is stored, at most `limit` rows after `after_seq`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn stored_events(
+        &self,
+        request: RequestId,
+        after_seq: u32,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError>;
+
+    /// What is learned from finished requests of this vCenter: this template's, else all.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn learned(
+        &self,
+        vcenter: Option<&VcenterId>,
+        template: &str,
+    ) -> Result<Learned, StoreError>;
+
+    /// How many requests wait for a worker before this one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn ahead(&self, request: RequestId) -> Result<u32, StoreError>;
+
+    /// Whether a request that has not ended has this name.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn name_is_living(&self, name: &str) -> Result<bool, StoreError>;
+
+    /// Whether PostgreSQL answers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it does not.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// One request as the list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRow {
+    /// Its id.
+    pub id: RequestId,
+    /// The VM's name.
+    pub name: String,
+    /// The template's name.
+    pub template: String,
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// The wanted network.
+    pub network: Option<NetworkSpec>,
+    /// Where it stands.
+    pub status: VmStatus,
+    /// Who asked.
+    pub owner: Owner,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+    /// The vCenter it belongs to, once that is known.
+    pub vcenter: Option<VcenterId>,
+    /// The VM, once it is ready.
+    pub vm: Option<VmProvisioningResult>,
+}
+
+/// Which requests are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestFilter {
+    /// Only those of this status, by its stable word.
+    pub status: Option<&'static str>,
+    /// Only those made from this template.
+    pub template: Option<String>,
+    /// Only those of this owner.
+    pub owner: Option<String>,
+    /// Only those with this text in their name.
+    pub name_contains: Option<String>,
+    /// Only those older than this one.
+    pub after: Option<RequestId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A row of the journal as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredEvent {
+    /// Its number.
+    pub seq: u32,
+    /// Its type's stable name.
+    pub type_name: String,
+    /// The version of its payload.
+    pub schema_version: u32,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+    /// Its payload: JSON, as text.
+    pub payload: String,
+}

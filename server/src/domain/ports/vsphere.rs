@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::BoxError;
-use crate::domain::ids::{MoRef, RequestId, VcenterId};
+use crate::domain::ids::{MoRef, VcenterId};
 use crate::domain::spec::VmSpec;
 use crate::domain::stage::VmProvisioningStage;
 

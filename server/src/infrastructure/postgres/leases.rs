@@ -1,0 +1,169 @@
+//! Which worker drives which request, by PostgreSQL's clock.
+//!
+//! Each claim raises `lease_epoch`; whatever an earlier holder still writes is refused by it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use sqlx::postgres::types::PgInterval;
+use sqlx::types::Json;
+
+use crate::domain::ids::{LeaseEpoch, MoRef, RequestId, VcenterId};
+use crate::domain::ports::event_store::{Claim, Leases, StoreError};
+use crate::domain::ports::vsphere::{Checkpoint, TaskInFlight, TaskOperation};
+
+/// Leases in PostgreSQL.
+#[derive(Debug, Clone)]
+pub struct PgLeases {
+    pool: PgPool,
+}
+
+impl PgLeases {
+    /// The leases behind this pool.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+}
+
+#[async_trait]
+impl Leases for PgLeases {
+    async fn claim(
+        &self,
+        worker: &str,
+        vcenter: Option<&VcenterId>,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<Claim>, StoreError> {
+        let rows = sqlx::query!(
+            r#"update vm_requests r
+               set lease_owner = $1, lease_epoch = lease_epoch + 1,
+                   lease_until = clock_timestamp() + $3::interval
+               from (
+                   select id from vm_requests
+                   where status in ('queued', 'provisioning', 'undoing') and due_at <= clock_timestamp()
+                     and (lease_until is null or lease_until <= clock_timestamp())
+                     and ($2::text is null or vcenter is null or vcenter = $2)
+                   order by due_at, id limit $4
+                   for update skip locked
+               ) due
+               where r.id = due.id
+               returning r.id, r.lease_epoch, r.checkpoint as "checkpoint: Json<CheckpointRecord>""#,
+            worker,
+            vcenter.map(|vcenter| vcenter.0.as_str()),
+            interval(lease),
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let claims = rows.into_iter().map(|row| Claim {
+            request: RequestId(row.id),
+            epoch: LeaseEpoch(row.lease_epoch),
+            checkpoint: row.checkpoint.map(|record| record.0.into()).unwrap_or_default(),
+        });
+        Ok(claims.collect())
+    }
+
+    async fn renew(
+        &self,
+        request: RequestId,
+        epoch: LeaseEpoch,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query!(
+            "update vm_requests set lease_until = clock_timestamp() + $3::interval
+             where id = $1 and lease_epoch = $2 and lease_owner is not null",
+            request.0,
+            epoch.0,
+            interval(lease)
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn release(
+        &self,
+        request: RequestId,
+        epoch: LeaseEpoch,
+        due_in: Duration,
+    ) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update vm_requests
+             set lease_owner = null, lease_until = null, due_at = clock_timestamp() + $3::interval
+             where id = $1 and lease_epoch = $2",
+            request.0,
+            epoch.0,
+            interval(due_in)
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    async fn save_checkpoint(
+        &self,
+        request: RequestId,
+        epoch: LeaseEpoch,
+        checkpoint: &Checkpoint,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query!(
+            "update vm_requests set checkpoint = $3 where id = $1 and lease_epoch = $2",
+            request.0,
+            epoch.0,
+            Json(CheckpointRecord::from(checkpoint)) as _
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+/// Leases and backoffs are at most hours, so that whole microseconds always fit.
+fn interval(duration: Duration) -> PgInterval {
+    let microseconds = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+    PgInterval { months: 0, days: 0, microseconds }
+}
+
+/// What a saga resumes from, as stored. A word that is not known any more is as good as no checkpoint.
+#[derive(Debug, Serialize, Deserialize)]
+struct CheckpointRecord {
+    task: Option<TaskRecord>,
+    vm: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct TaskRecord {
+    moref: String,
+    operation: String,
+}
+
+const OPERATIONS: [(TaskOperation, &str); 6] = [
+    (TaskOperation::Clone, "CloneVM_Task"),
+    (TaskOperation::Reconfigure, "ReconfigVM_Task"),
+    (TaskOperation::Customize, "CustomizeVM_Task"),
+    (TaskOperation::PowerOn, "PowerOnVM_Task"),
+    (TaskOperation::PowerOff, "PowerOffVM_Task"),
+    (TaskOperation::Destroy, "Destroy_Task"),
+];
+
+impl From<&Checkpoint> for CheckpointRecord {
+    fn from(checkpoint: &Checkpoint) -> Self {
+        let task = checkpoint.task.as_ref().and_then(|task| {
+            let (_, name) = OPERATIONS.iter().find(|(known, _)| *known == task.operation)?;
+            Some(TaskRecord { moref: task.moref.0.clone(), operation: (*name).to_owned() })
+        });
+        Self { task, vm: checkpoint.vm.as_ref().map(|vm| vm.0.clone()) }
+    }
+}
+
+impl From<CheckpointRecord> for Checkpoint {
+    fn from(record: CheckpointRecord) -> Self {
+        let task = record.task.and_then(|task| {
+            let (operation, _) = OPERATIONS.iter().find(|(_, name)| *name == task.operation)?;
+            Some(TaskInFlight { moref: MoRef(task.moref), operation: *operation })
+        });
+        Self { task, vm: record.vm.map(MoRef) }
+    }
+}

@@ -1,0 +1,246 @@
+//! Reading what follows from the journal.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use sqlx::PgPool;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::event_record::{NetworkRecord, VmRecord};
+use super::event_store::recorded;
+use super::{corrupt, signed, unsigned};
+use crate::domain::estimate::{Basis, Learned, RUNS_MAX, Run};
+use crate::domain::event::RecordedEvent;
+use crate::domain::ids::{Owner, RequestId, VcenterId, Viewer};
+use crate::domain::ports::event_store::StoreError;
+use crate::domain::ports::progress::{ProgressRepository, RequestFilter, RequestRow, StoredEvent};
+use crate::domain::stage::VmProvisioningStage as Stage;
+use crate::domain::vm::VmStatus;
+
+/// The read models in PostgreSQL.
+#[derive(Debug, Clone)]
+pub struct PgProgressRepository {
+    pool: PgPool,
+}
+
+impl PgProgressRepository {
+    /// The read models behind this pool.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// The newest finished runs of one template, or of all.
+    async fn runs(&self, vcenter: &str, template: Option<&str>) -> Result<Vec<Run>, StoreError> {
+        let rows = sqlx::query!(
+            "select request_id, stage, duration_ms from stage_durations
+             where vcenter = $1 and ($2::text is null or template = $2)
+             order by finished_at desc, request_id limit $3",
+            vcenter,
+            template,
+            i64::from(RUNS_MAX) * 5
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        // Newest first by each run's newest row: that is the stage it left last.
+        let mut order = Vec::new();
+        let mut runs: HashMap<Uuid, Run> = HashMap::new();
+        for row in rows {
+            let stage = Stage::parse(&row.stage).ok_or_else(|| corrupt(row.stage.clone()))?;
+            let duration =
+                u64::try_from(row.duration_ms).map_err(|_| corrupt("a negative time"))?;
+            let run = runs.entry(row.request_id).or_insert_with(|| {
+                order.push(row.request_id);
+                Run::default()
+            });
+            if let Some(slot) = run.stages_ms.get_mut(stage.index()) {
+                *slot = Some(duration);
+            }
+        }
+        Ok(order.iter().filter_map(|id| runs.remove(id)).collect())
+    }
+}
+
+/// A row of `vm_requests` as the queries below select it.
+struct Row {
+    id: Uuid,
+    owner: String,
+    name: String,
+    template: String,
+    cpus: i32,
+    memory_mib: i32,
+    network: Option<Json<NetworkRecord>>,
+    status: String,
+    vcenter: Option<String>,
+    vm: Option<Json<VmRecord>>,
+    created_at: chrono::DateTime<chrono::Utc>,
+}
+
+impl TryFrom<Row> for RequestRow {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: RequestId(row.id),
+            name: row.name,
+            template: row.template,
+            cpus: unsigned(row.cpus)?,
+            memory_mib: unsigned(row.memory_mib)?,
+            network: row.network.map(|record| record.0.into()),
+            status: VmStatus::parse(&row.status).ok_or_else(|| corrupt(row.status))?,
+            owner: Owner(row.owner),
+            created_at: row.created_at,
+            vcenter: row.vcenter.map(VcenterId),
+            vm: row.vm.map(|record| record.0.into()),
+        })
+    }
+}
+
+#[async_trait]
+impl ProgressRepository for PgProgressRepository {
+    async fn request(
+        &self,
+        viewer: &Viewer,
+        request: RequestId,
+    ) -> Result<Option<RequestRow>, StoreError> {
+        let row = sqlx::query_as!(
+            Row,
+            r#"select id, owner, name, template, cpus, memory_mib, network as "network: Json<NetworkRecord>",
+                      status, vcenter, vm as "vm: Json<VmRecord>", created_at
+               from vm_requests where id = $1 and owner = $2"#,
+            request.0,
+            viewer.0.0
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(RequestRow::try_from).transpose()
+    }
+
+    async fn requests(
+        &self,
+        viewer: &Viewer,
+        filter: &RequestFilter,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        let rows = sqlx::query_as!(
+            Row,
+            r#"select id, owner, name, template, cpus, memory_mib, network as "network: Json<NetworkRecord>",
+                      status, vcenter, vm as "vm: Json<VmRecord>", created_at
+               from vm_requests
+               where owner = $1 and ($2::text is null or status = $2) and ($3::text is null or template = $3)
+                 and ($4::text is null or owner = $4) and ($5::text is null or position(lower($5) in name) > 0)
+                 and ($6::uuid is null or id < $6)
+               order by id desc limit $7"#,
+            viewer.0.0,
+            filter.status,
+            filter.template,
+            filter.owner,
+            filter.name_contains,
+            filter.after.map(|id| id.0),
+            i64::from(filter.limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(RequestRow::try_from).collect()
+    }
+
+    async fn journals(
+        &self,
+        requests: &[RequestId],
+    ) -> Result<Vec<(RequestId, Vec<RecordedEvent>)>, StoreError> {
+        let ids: Vec<Uuid> = requests.iter().map(|request| request.0).collect();
+        let rows = sqlx::query!(
+            "select request_id, seq, type as name, schema_version, payload, recorded_at
+             from events where request_id = any($1) order by request_id, seq",
+            &ids
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut journals: HashMap<RequestId, Vec<RecordedEvent>> = HashMap::new();
+        for row in rows {
+            let request = RequestId(row.request_id);
+            let event = recorded(
+                request,
+                row.seq,
+                &row.name,
+                row.schema_version,
+                &row.payload,
+                row.recorded_at,
+            )?;
+            journals.entry(request).or_default().push(event);
+        }
+        let take = |request: &RequestId| (*request, journals.remove(request).unwrap_or_default());
+        Ok(requests.iter().map(take).collect())
+    }
+
+    async fn stored_events(
+        &self,
+        request: RequestId,
+        after_seq: u32,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let rows = sqlx::query!(
+            "select seq, type as name, schema_version, payload, recorded_at
+             from events where request_id = $1 and seq > $2 order by seq limit $3",
+            request.0,
+            signed(after_seq)?,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(StoredEvent {
+                    seq: unsigned(row.seq)?,
+                    type_name: row.name,
+                    schema_version: unsigned(row.schema_version)?,
+                    recorded_at: row.recorded_at,
+                    payload: row.payload.to_string(),
+                })
+            })
+            .collect()
+    }
+
+    async fn learned(
+        &self,
+        vcenter: Option<&VcenterId>,
+        template: &str,
+    ) -> Result<Learned, StoreError> {
+        let Some(vcenter) = vcenter else { return Ok(Learned::nothing()) };
+        let runs = self.runs(&vcenter.0, Some(template)).await?;
+        if !runs.is_empty() {
+            return Ok(Learned { basis: Basis::Template, runs });
+        }
+        let runs = self.runs(&vcenter.0, None).await?;
+        Ok(Learned { basis: Basis::All, runs })
+    }
+
+    async fn ahead(&self, request: RequestId) -> Result<u32, StoreError> {
+        let ahead = sqlx::query_scalar!(
+            r#"select count(*) as "count!" from vm_requests other, vm_requests me
+               where me.id = $1 and other.status = 'queued' and other.lease_until is null
+                 and (other.due_at, other.id) < (me.due_at, me.id)"#,
+            request.0
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(u32::try_from(ahead).unwrap_or(u32::MAX))
+    }
+
+    async fn name_is_living(&self, name: &str) -> Result<bool, StoreError> {
+        let living = sqlx::query_scalar!(
+            r#"select exists (
+                   select 1 from vm_requests
+                   where name = $1 and status in ('queued', 'provisioning', 'undoing')
+               ) as "living!""#,
+            name
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(living)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query_scalar!(r#"select 1 as "one!""#).fetch_one(&self.pool).await?;
+        Ok(())
+    }
+}
