@@ -10,7 +10,7 @@ use server::domain::stage::VmProvisioningStage;
 use tokio::sync::watch;
 
 /// How long a test waits for something that must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One line of what happened, in order: what the sink was told, and what was called meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -85,6 +85,8 @@ impl Run<'_> {
                 if begun.elapsed() < IDLE_PAUSE.min(wait) {
                     tokio::time::sleep(IDLE_PAUSE.min(wait)).await;
                 }
+                // A long silence may mean that there is no VM any more.
+                self.our_vm(vm).await?;
             } else {
                 let details = match candidate {
                     Some(Candidate { address, .. }) => {
