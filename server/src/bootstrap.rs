@@ -34,6 +34,7 @@ use crate::infrastructure::postgres::leases::PgLeases;
 use crate::infrastructure::postgres::progress::PgProgressRepository;
 use crate::infrastructure::postgres::tail::PgJournalTail;
 use crate::infrastructure::postgres::{self, MIGRATOR};
+use crate::infrastructure::vsphere::soap::SoapClient;
 
 pub mod vsphere;
 
@@ -68,6 +69,7 @@ pub struct Server {
     pool: PgPool,
     embedded: Option<Arc<EmbeddedPostgres>>,
     supervisor: Option<tokio::task::JoinHandle<()>>,
+    session: Option<Arc<SoapClient>>,
 }
 
 impl Server {
@@ -88,6 +90,7 @@ impl Server {
         })?;
         let vsphere = vsphere::connect(&config)?;
         let (options, embedded) = database(&config).await?;
+        let session = vsphere.session.clone();
         let parts = Parts::new(config, options, vsphere, embedded.is_none());
         let mut server = Self {
             address,
@@ -97,6 +100,7 @@ impl Server {
             pool: parts.pool.clone(),
             supervisor: None,
             embedded,
+            session,
         };
         if let Some(embedded) = server.embedded.clone() {
             let token = server.database_shutdown.clone();
@@ -129,6 +133,7 @@ impl Server {
             warn!("some tasks did not end in time");
             self.tasks.abort_all();
         }
+        vsphere::log_out(self.session.take()).await;
         self.pool.close().await;
         self.database_shutdown.cancel();
         if let Some(supervisor) = self.supervisor.take() {
@@ -204,7 +209,7 @@ impl Parts {
         vsphere: Vsphere,
         wait_for_database: bool,
     ) -> Self {
-        let Vsphere { port, name, simulated } = vsphere;
+        let Vsphere { port, name, simulated, session: _ } = vsphere;
         let pool = postgres::pool(options);
         let shutdown = CancellationToken::new();
         let clock = Arc::new(PostgresClock::new());
