@@ -191,7 +191,7 @@ pub struct RequestedVm {
 impl VmAggregate {
     /// The aggregate after all of `events`.
     pub fn replay(events: &[RecordedEvent]) -> Self {
-        events.iter().fold(Self::default(), |state, recorded| evolve(state, recorded))
+        events.iter().fold(Self::default(), evolve)
     }
 
     /// The newest event's number; 0 before the first.

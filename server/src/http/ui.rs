@@ -11,6 +11,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list};
@@ -43,7 +44,7 @@ pub fn routes(state: &AppState, options: &LeptosOptions) -> Router<AppState> {
         app::shell(error_options.clone())
     });
     Router::new()
-        .route("/requests", axum::routing::post(submit))
+        .route("/requests", get(async || Redirect::temporary("/")).post(submit))
         .leptos_routes_with_context(state, routes, context, move || {
             app::shell(shell_options.clone())
         })

@@ -359,11 +359,10 @@ impl VcenterApi for SimulatedVcenter {
         let shared = &self.shared;
         let plan = shared.plans.enter(Operation::WaitForGuest, vm.to_string()).await?;
         let look = |inventory: &Inventory, now: Millis| {
-            let (_, found) = inventory
-                .vm(vm)
-                .ok_or_else(|| refused(Operation::WaitForGuest, inventory::not_found(vm)))?;
-            let again = guest::next_change(found, now)
-                .map(|at| Duration::from_millis(at.saturating_sub(now)));
+            let not_found = || refused(Operation::WaitForGuest, inventory::not_found(vm));
+            let (number, found) = inventory.vm(vm).ok_or_else(not_found)?;
+            let next = guest::next_change(found, now).into_iter().chain(inventory.free_at(number));
+            let again = next.min().map(|at| Duration::from_millis(at.saturating_sub(now)));
             Ok((guest::guest(found, now), again))
         };
         let info = shared.wait(seen, wait, look).await?;
@@ -378,7 +377,7 @@ fn refused(operation: Operation, fault: Fault) -> ApiError {
 
 /// What a task tells of itself at `now`.
 fn task_info(task: &Task, now: Millis) -> TaskInfo {
-    if task.ended {
+    if task.has_ended() {
         let (state, result) = match &task.fault {
             Some(fault) => (TaskState::Error(fault.clone().into()), None),
             None => (TaskState::Success, task.result()),

@@ -44,10 +44,8 @@ impl Observed {
     /// The changing calls so far.
     pub(crate) fn changes(&self) -> Vec<&'static str> {
         let log = self.log.lock().unwrap();
-        let change = |entry: &Entry| match entry {
-            Entry::Change(method) => Some(*method),
-            _ => None,
-        };
+        let change =
+            |entry: &Entry| if let Entry::Change(method) = entry { Some(*method) } else { None };
         log.iter().filter_map(change).collect()
     }
 
