@@ -79,6 +79,18 @@ impl Server {
     ///
     /// One line (with its causes) that names what is wrong and says what to do.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_with(config, vsphere::connect).await
+    }
+
+    /// The same with a vCenter of the caller's: `connect` puts its port together.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and what `connect` says.
+    pub async fn start_with(
+        config: Config,
+        connect: impl FnOnce(&Config) -> anyhow::Result<Vsphere>,
+    ) -> anyhow::Result<Self> {
         install_tls();
         let listener = listen(config.listen).await.with_context(|| {
             format!("{} cannot be listened on; set STAGEWATCH_LISTEN to a free one", config.listen)
@@ -88,7 +100,7 @@ impl Server {
             let dir = config.data_dir.display();
             format!("the data folder {dir} cannot be made; set STAGEWATCH_DATA_DIR to another")
         })?;
-        let vsphere = vsphere::connect(&config)?;
+        let vsphere = connect(&config)?;
         let (options, embedded) = database(&config).await?;
         let session = vsphere.session.clone();
         let parts = Parts::new(config, options, vsphere, embedded.is_none());
