@@ -22,6 +22,7 @@ use crate::application::journal::Journal;
 use crate::application::progress_query::ProgressQuery;
 use crate::application::requests::{Requests, RequestsParts};
 use crate::application::trigger_provisioning::TriggerProvisioning;
+use crate::application::trigger_provisioning::driving::Driving;
 use crate::application::vcenter::CurrentVcenter;
 use crate::config::Config;
 use crate::domain::ports::journal_tail::JournalTail;
@@ -233,14 +234,16 @@ impl Parts {
         let renderer = Arc::new(ProtocolFrames::new(epoch.clone()));
         let feed = Arc::new(Feed::new(store.clone(), renderer));
         let wake = Arc::new(Notify::new());
+        let journal = Arc::new(Journal::new(
+            store.clone(),
+            repository.clone(),
+            Arc::clone(&vcenter),
+            clock.clone(),
+            Arc::clone(&feed),
+        ));
+        let driving = Arc::new(Driving::default());
         let saga = Arc::new(TriggerProvisioning {
-            journal: Arc::new(Journal::new(
-                store.clone(),
-                repository.clone(),
-                Arc::clone(&vcenter),
-                clock.clone(),
-                Arc::clone(&feed),
-            )),
+            journal: Arc::clone(&journal),
             leases: Arc::new(PgLeases::new(pool.clone())),
             vsphere: Arc::clone(&port),
             vcenter: Arc::clone(&vcenter),
@@ -250,6 +253,7 @@ impl Parts {
             lease: config.lease,
             workers: config.workers,
             wake: Arc::clone(&wake),
+            driving: Arc::clone(&driving),
         });
         let query = Arc::new(ProgressQuery::new(
             store.clone(),
@@ -267,6 +271,8 @@ impl Parts {
             limits: config.spec_limits(),
             slow_after: config.slow_after,
             wake,
+            journal,
+            driving,
         }));
         let (connections_max, streams) = places(config.max_streams);
         let state = AppState {

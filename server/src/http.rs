@@ -2,6 +2,7 @@
 //!
 //! Handlers translate and nothing else: what may happen is decided in the application and the domain.
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use axum::extract::{FromRef, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use leptos::config::LeptosOptions;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -158,6 +159,8 @@ fn api(state: &AppState) -> Router<AppState> {
         .route("/requests/{id}/provisioning-progress", get(stream::progress))
         .route("/requests/{id}/provisioning-progress/events", get(stream::events))
         .route("/requests/{id}/history", get(requests::history))
+        .route("/requests/{id}/cancel", post(requests::cancel))
+        .route("/requests/{id}/retry", post(requests::retry))
         .layer(middleware::from_fn_with_state(state.clone(), answer_in_time));
     Router::new()
         .merge(data)
@@ -184,6 +187,11 @@ async fn answer_in_time(State(state): State<AppState>, request: Request, next: N
         Ok(response) => response,
         Err(_) => ApiError::database_away().into_response(),
     }
+}
+
+/// Says within 3 s that PostgreSQL is away, whatever hangs.
+async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, ApiError> {
+    tokio::time::timeout(ANSWER_TIMEOUT, work).await.map_err(|_| ApiError::database_away())
 }
 
 /// Errors outside the API are pages or plain lines, never problem documents.

@@ -49,6 +49,9 @@ pub enum RecordError {
     /// Another worker has the lease: stop at once.
     #[error("another worker has taken over")]
     Fenced,
+    /// The request would live again, and another living one has its name.
+    #[error("the name is taken by another request")]
+    NameTaken,
     /// Others wrote again and again in between.
     #[error("the journal kept moving on")]
     Contended,
@@ -101,6 +104,7 @@ impl Journal {
             match self.append(open, epoch, events).await {
                 Ok(()) => return Ok(()),
                 Err(AppendError::Fenced) => return Err(RecordError::Fenced),
+                Err(AppendError::NameTaken) => return Err(RecordError::NameTaken),
                 Err(AppendError::Store(error)) => return Err(error.into()),
                 Err(AppendError::Conflict) => self.reload(open).await?,
             }

@@ -28,6 +28,7 @@ pub fn project(foreseen: &Timeline) -> Projection {
         | VmStatus::Provisioning
         | VmStatus::Undoing
         | VmStatus::Failed
+        | VmStatus::Cancelled
         | VmStatus::NeedsAttention => Vec::new(),
     };
     Projection {

@@ -8,6 +8,8 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::feed::{Feed, lock};
+use super::journal::{Journal, RecordError};
+use super::trigger_provisioning::driving::Driving;
 use super::vcenter::CurrentVcenter;
 use crate::domain::estimate::Position;
 use crate::domain::event::{NewEvent, RecordedEvent};
@@ -19,7 +21,7 @@ use crate::domain::ports::progress::ProgressRepository;
 use crate::domain::ports::vsphere::{VmTemplate, VsphereError, VspherePort};
 use crate::domain::spec::{InvalidField, RawSpec, SpecLimits, VmSpec};
 use crate::domain::stage::VmProvisioningStage as Stage;
-use crate::domain::vm::{Command, VmAggregate, decide};
+use crate::domain::vm::{Command, DecideError, VmAggregate, decide};
 
 /// How long a list of templates is good for: a new template shows up soon, and a page that many people
 /// open does not ask vCenter each time.
@@ -41,6 +43,8 @@ pub struct Requests {
     slow_after: Duration,
     /// Tells the saga that there is work.
     wake: Arc<Notify>,
+    journal: Arc<Journal>,
+    driving: Arc<Driving>,
     templates: Mutex<Option<(Instant, Arc<Vec<VmTemplate>>)>>,
 }
 
@@ -70,6 +74,36 @@ pub enum RequestError {
     Store(#[from] StoreError),
 }
 
+/// Why a request was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is none that this viewer may see.
+    #[error("there is no such request")]
+    NotFound,
+    /// It is not possible in the request's state.
+    #[error(transparent)]
+    NotPossible(DecideError),
+    /// Another living request has taken the name meanwhile.
+    #[error("{0}")]
+    NameTaken(&'static str),
+    /// PostgreSQL cannot be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<RecordError> for ChangeError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Decide(error) => Self::NotPossible(error),
+            RecordError::NameTaken => Self::NameTaken(NAME_OF_REQUEST),
+            RecordError::Store(error) => Self::Store(error),
+            RecordError::Fenced | RecordError::Contended => {
+                Self::Store(StoreError::Unavailable(Box::new(error)))
+            }
+        }
+    }
+}
+
 /// What [`Requests`] is made of.
 #[derive(Debug)]
 pub struct RequestsParts {
@@ -89,15 +123,30 @@ pub struct RequestsParts {
     pub slow_after: Duration,
     /// Wakes the saga.
     pub wake: Arc<Notify>,
+    /// Where what a person does is recorded.
+    pub journal: Arc<Journal>,
+    /// The drivers that must hear of it.
+    pub driving: Arc<Driving>,
 }
 
 impl Requests {
     /// Accepts requests over these parts.
     pub fn new(parts: RequestsParts) -> Self {
-        let RequestsParts { store, repository, vsphere, vcenter, feed, limits, slow_after, wake } =
-            parts;
-        let templates = Mutex::new(None);
-        Self { store, repository, vsphere, vcenter, feed, limits, slow_after, wake, templates }
+        let RequestsParts { store, repository, vsphere, vcenter, feed, .. } = parts;
+        let RequestsParts { limits, slow_after, wake, journal, driving, .. } = parts;
+        Self {
+            store,
+            repository,
+            vsphere,
+            vcenter,
+            feed,
+            limits,
+            slow_after,
+            wake,
+            journal,
+            driving,
+            templates: Mutex::new(None),
+        }
     }
 
     /// What may be asked for.
@@ -148,6 +197,40 @@ impl Requests {
         if self.repository.name_is_living(&spec.name).await? {
             return Err(RequestError::NameTaken(NAME_OF_REQUEST));
         }
+        Ok(())
+    }
+
+    /// Cancels a request: what was made is removed.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`].
+    pub async fn cancel(&self, viewer: &Viewer, request: RequestId) -> Result<(), ChangeError> {
+        self.change(viewer, request, Command::Cancel { by: viewer.0.clone() }).await
+    }
+
+    /// Begins a new attempt of a request that failed or was cancelled.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`].
+    pub async fn retry(&self, viewer: &Viewer, request: RequestId) -> Result<(), ChangeError> {
+        self.change(viewer, request, Command::Retry { by: viewer.0.clone() }).await
+    }
+
+    async fn change(
+        &self,
+        viewer: &Viewer,
+        request: RequestId,
+        command: Command,
+    ) -> Result<(), ChangeError> {
+        let open = self.journal.open(request).await?;
+        let open = open.filter(|open| viewer.may_see(&open.timeline.owner));
+        let mut open = open.ok_or(ChangeError::NotFound)?;
+        // No epoch: a person's wish is not fenced by a worker's lease.
+        self.journal.record(&mut open, None, command).await?;
+        self.driving.ring(request);
+        self.wake.notify_one();
         Ok(())
     }
 

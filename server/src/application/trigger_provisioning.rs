@@ -27,9 +27,11 @@ use crate::domain::ports::vsphere::{Stop, VsphereError, VspherePort};
 use crate::domain::saga::{Action, Worker, next_action};
 use crate::domain::vm::{Command, RequestedVm, VmAggregate};
 
+pub mod driving;
 pub mod lease;
 pub mod sink;
 
+use driving::Driving;
 use lease::Lease;
 use sink::SagaSink;
 
@@ -74,6 +76,8 @@ pub struct TriggerProvisioning {
     pub workers: u32,
     /// Rung when there may be work.
     pub wake: Arc<Notify>,
+    /// What is driven here just now.
+    pub driving: Arc<Driving>,
 }
 
 /// What became of one turn.
@@ -127,7 +131,9 @@ impl TriggerProvisioning {
 
     /// Drives one request for as long as there is something to do and the lease holds.
     async fn drive(&self, claim: Claim, shutdown: CancellationToken) {
-        let lease = Arc::new(Lease::new(&claim, Arc::clone(&self.leases), self.lease));
+        let moved = self.driving.enter(claim.request);
+        let lease = Lease::new(&claim, Arc::clone(&self.leases), self.lease, moved.bell());
+        let lease = Arc::new(lease);
         let work = async {
             match self.journal.open(claim.request).await {
                 Ok(Some(open)) => self.turns(claim.clone(), Arc::clone(&lease), open).await,
@@ -159,11 +165,13 @@ impl TriggerProvisioning {
             match self.turn(&sink, worker).await {
                 Ok(Turn::Again) => worker = Worker::Working,
                 Ok(Turn::Release(due_in)) => return due_in,
+                // The journal says what is to be done instead.
+                Err(Stop::Superseded) => worker = Worker::Working,
                 Err(Stop::Fenced) => {
                     warn!("fenced off: another worker goes on");
                     return Duration::ZERO;
                 }
-                Err(stop) => {
+                Err(stop @ Stop::Journal(_)) => {
                     warn!(error = ?stop, "the work stops here and is resumed from the journal");
                     return BACKOFF_MIN;
                 }

@@ -81,12 +81,26 @@ pub enum VmEvent {
     },
     /// The attempt failed, and what it made could not be removed: a person must look at it.
     VmProvisioningNeedsAttention {
-        /// Why it failed.
-        failure: Failure,
+        /// Why it failed; `None` when it was cancelled.
+        failure: Option<Failure>,
         /// Why it could not be undone, for a person.
         reason: String,
         /// What is left, by name.
         left: Vec<String>,
+    },
+    /// A person wants it no more; what was made is being removed.
+    VmProvisioningCancelRequested {
+        /// Who.
+        by: Owner,
+    },
+    /// It was cancelled, and nothing was left behind.
+    VmProvisioningCancelled,
+    /// A person wants it tried again: a new attempt begins, and waits for a worker.
+    VmProvisioningRetryRequested {
+        /// Who.
+        by: Owner,
+        /// The number of the new attempt.
+        attempt: u32,
     },
 }
 
@@ -104,6 +118,9 @@ impl VmEvent {
             Self::VmProvisioningStepUndone { .. } => "VmProvisioningStepUndone",
             Self::VmProvisioningFailed { .. } => "VmProvisioningFailed",
             Self::VmProvisioningNeedsAttention { .. } => "VmProvisioningNeedsAttention",
+            Self::VmProvisioningCancelRequested { .. } => "VmProvisioningCancelRequested",
+            Self::VmProvisioningCancelled => "VmProvisioningCancelled",
+            Self::VmProvisioningRetryRequested { .. } => "VmProvisioningRetryRequested",
         }
     }
 }

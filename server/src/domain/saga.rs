@@ -35,7 +35,9 @@ pub fn next_action(state: &VmAggregate, worker: Worker) -> Action {
         VmStatus::Provisioning => Action::CreateVm,
         VmStatus::Undoing if must_announce(vm, worker) => Action::Resume,
         VmStatus::Undoing => Action::RemoveVm,
-        VmStatus::Ready | VmStatus::Failed | VmStatus::NeedsAttention => Action::Nothing,
+        VmStatus::Ready | VmStatus::Failed | VmStatus::Cancelled | VmStatus::NeedsAttention => {
+            Action::Nothing
+        }
     }
 }
 

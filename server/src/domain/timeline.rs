@@ -47,6 +47,8 @@ pub struct Timeline {
     pub ended_at: Option<DateTime<Utc>>,
     /// The stages, by [`Stage::index`].
     pub stages: [StageTimes; 6],
+    /// Earlier attempts, oldest first.
+    pub attempts: Vec<Attempt>,
     /// The try that failed last, until something else happens.
     pub failed_try: Option<FailedTry>,
     /// What has been undone, in order.
@@ -59,6 +61,23 @@ pub struct Timeline {
     pub vm: Option<VmProvisioningResult>,
     /// The estimate that was told with the newest event.
     pub told: Told,
+}
+
+/// An attempt that has ended and was followed by another. It keeps its times and its reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When a worker started it.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// How it ended.
+    pub outcome: VmStatus,
+    /// Its stages.
+    pub stages: [StageTimes; 6],
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
 }
 
 /// One stage of the attempt.
@@ -165,6 +184,7 @@ impl Timeline {
             started_at: None,
             ended_at: None,
             stages,
+            attempts: Vec::new(),
             failed_try: None,
             undo: Vec::new(),
             left: Vec::new(),
@@ -214,8 +234,21 @@ impl Timeline {
                 self.fail(failure, mark);
                 self.end(VmStatus::Failed, mark);
             }
+            VmEvent::VmProvisioningCancelRequested { .. } => {
+                self.interrupt(mark);
+                self.status = VmStatus::Undoing;
+                self.failure = None;
+                self.ended_at = None;
+                self.left.clear();
+            }
+            VmEvent::VmProvisioningCancelled => self.end(VmStatus::Cancelled, mark),
+            VmEvent::VmProvisioningRetryRequested { attempt, .. } => {
+                self.begin_attempt(*attempt, mark);
+            }
             VmEvent::VmProvisioningNeedsAttention { failure, reason, left } => {
-                self.fail(failure, mark);
+                if let Some(failure) = failure {
+                    self.fail(failure, mark);
+                }
                 self.undo.push(Undo { step: reason.clone(), done: false, at: mark.at });
                 self.left.clone_from(left);
                 self.end(VmStatus::NeedsAttention, mark);
@@ -227,7 +260,11 @@ impl Timeline {
     pub fn position(&self, now: DateTime<Utc>) -> Position {
         match self.status {
             VmStatus::Queued | VmStatus::Provisioning => {}
-            VmStatus::Undoing | VmStatus::Ready | VmStatus::Failed | VmStatus::NeedsAttention => {
+            VmStatus::Undoing
+            | VmStatus::Ready
+            | VmStatus::Failed
+            | VmStatus::Cancelled
+            | VmStatus::NeedsAttention => {
                 return Position::Ended;
             }
         }
@@ -306,6 +343,37 @@ impl Timeline {
             self.current_stage = failure.stage;
         }
         self.failure = Some(failure.clone());
+    }
+
+    /// Nothing goes on: the stage that was active is not finished, and those after it are not reached.
+    fn interrupt(&mut self, mark: Mark) {
+        self.close_active(StageState::Skipped, mark);
+        for times in &mut self.stages {
+            if times.state == StageState::Pending {
+                times.state = StageState::Skipped;
+            }
+        }
+    }
+
+    /// Puts the attempt so far aside and begins another, from the first stage.
+    fn begin_attempt(&mut self, number: u32, mark: Mark) {
+        let created = StageTimes { state: StageState::Active, entered: Some(mark), left: None };
+        let mut stages = [StageTimes::PENDING; 6];
+        stages[Stage::Created.index()] = created;
+        self.attempts.push(Attempt {
+            number: self.attempt,
+            started_at: self.started_at.take(),
+            ended_at: self.ended_at.take(),
+            outcome: self.status,
+            stages: std::mem::replace(&mut self.stages, stages),
+            failure: self.failure.take(),
+        });
+        self.attempt = number;
+        self.status = VmStatus::Queued;
+        self.current_stage = Stage::Created;
+        self.details = None;
+        self.undo.clear();
+        self.left.clear();
     }
 
     fn undone(&mut self, step: UndoneStep, mark: Mark) {

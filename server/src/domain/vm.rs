@@ -24,18 +24,21 @@ pub enum VmStatus {
     Ready,
     /// It failed and nothing was left behind.
     Failed,
-    /// It failed and something was left behind.
+    /// A person cancelled it and nothing was left behind.
+    Cancelled,
+    /// Something was left behind.
     NeedsAttention,
 }
 
 impl VmStatus {
     /// Every status.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Queued,
         Self::Provisioning,
         Self::Undoing,
         Self::Ready,
         Self::Failed,
+        Self::Cancelled,
         Self::NeedsAttention,
     ];
 
@@ -47,6 +50,7 @@ impl VmStatus {
             Self::Undoing => "undoing",
             Self::Ready => "ready",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
             Self::NeedsAttention => "needs_attention",
         }
     }
@@ -60,7 +64,7 @@ impl VmStatus {
     pub fn has_ended(self) -> bool {
         match self {
             Self::Queued | Self::Provisioning | Self::Undoing => false,
-            Self::Ready | Self::Failed | Self::NeedsAttention => true,
+            Self::Ready | Self::Failed | Self::Cancelled | Self::NeedsAttention => true,
         }
     }
 }
@@ -126,6 +130,16 @@ pub enum Command {
     },
     /// All is removed.
     FinishUndo,
+    /// A person wants it no more.
+    Cancel {
+        /// Who.
+        by: Owner,
+    },
+    /// A person wants it tried again.
+    Retry {
+        /// Who.
+        by: Owner,
+    },
     /// It could not all be removed.
     GiveUpUndo {
         /// Why.
@@ -172,7 +186,7 @@ pub struct RequestedVm {
     pub status: VmStatus,
     /// The stage reached last in this attempt.
     pub stage: Stage,
-    /// The number of this attempt; 0 before the first.
+    /// The number of this attempt, from 1.
     pub attempt: u32,
     /// The vCenter it belongs to, from its first start on.
     pub vcenter: Option<VcenterId>,
@@ -219,14 +233,49 @@ pub fn decide(state: &VmAggregate, command: Command) -> Result<Vec<VmEvent>, Dec
         (VmAggregate::NotRequested, _) => return Err(DecideError::NotRequested),
         (VmAggregate::Requested(vm), command) => (vm, command),
     };
-    decide_requested(vm.0, vm.1)
+    match vm {
+        (vm, Command::Cancel { by }) => decide_cancel(vm, by),
+        (vm, Command::Retry { by }) => decide_retry(vm, by),
+        (vm, command) => decide_work(vm, command),
+    }
 }
 
-fn decide_requested(vm: &RequestedVm, command: Command) -> Result<Vec<VmEvent>, DecideError> {
+/// What a person's wish to cancel means. Cancelling what is being removed already says nothing new.
+fn decide_cancel(vm: &RequestedVm, by: Owner) -> Result<Vec<VmEvent>, DecideError> {
+    let requested = VmEvent::VmProvisioningCancelRequested { by };
+    match vm.status {
+        // Nothing can have been made yet.
+        VmStatus::Queued => Ok(vec![requested, VmEvent::VmProvisioningCancelled]),
+        // What needs attention is cancelled to have its removal tried again: with nothing left
+        // (somebody has removed it by hand), that ends well.
+        VmStatus::Provisioning | VmStatus::NeedsAttention => Ok(vec![requested]),
+        VmStatus::Undoing => Ok(Vec::new()),
+        status @ (VmStatus::Ready | VmStatus::Failed | VmStatus::Cancelled) => {
+            Err(DecideError::WrongStatus(status))
+        }
+    }
+}
+
+/// What a person's wish to try again means.
+fn decide_retry(vm: &RequestedVm, by: Owner) -> Result<Vec<VmEvent>, DecideError> {
+    match vm.status {
+        VmStatus::Failed | VmStatus::Cancelled | VmStatus::NeedsAttention => {
+            let attempt = vm.attempt + 1;
+            Ok(vec![VmEvent::VmProvisioningRetryRequested { by, attempt }])
+        }
+        status @ (VmStatus::Queued
+        | VmStatus::Provisioning
+        | VmStatus::Undoing
+        | VmStatus::Ready) => Err(DecideError::WrongStatus(status)),
+    }
+}
+
+/// What a worker's command means.
+fn decide_work(vm: &RequestedVm, command: Command) -> Result<Vec<VmEvent>, DecideError> {
     use VmStatus::{Provisioning, Queued, Undoing};
     let event = match (vm.status, command) {
         (Queued, Command::Start { vcenter, worker }) => {
-            VmEvent::VmProvisioningStarted { attempt: vm.attempt + 1, vcenter, worker }
+            VmEvent::VmProvisioningStarted { attempt: vm.attempt, vcenter, worker }
         }
         (Provisioning | Undoing, Command::Resume { worker, task }) => {
             VmEvent::VmProvisioningResumed { stage: vm.stage, worker, task }
@@ -257,19 +306,17 @@ fn decide_requested(vm: &RequestedVm, command: Command) -> Result<Vec<VmEvent>, 
             VmEvent::VmProvisioningUndoStarted { failure }
         }
         (Undoing, Command::RecordUndone { step }) => VmEvent::VmProvisioningStepUndone { step },
-        (Undoing, Command::FinishUndo) => {
-            VmEvent::VmProvisioningFailed { failure: failure_of(vm)? }
-        }
+        (Undoing, Command::FinishUndo) => match vm.failure.clone() {
+            Some(failure) => VmEvent::VmProvisioningFailed { failure },
+            None => VmEvent::VmProvisioningCancelled,
+        },
         (Undoing, Command::GiveUpUndo { reason, left }) => {
-            VmEvent::VmProvisioningNeedsAttention { failure: failure_of(vm)?, reason, left }
+            let failure = vm.failure.clone();
+            VmEvent::VmProvisioningNeedsAttention { failure, reason, left }
         }
         (status, _) => return Err(DecideError::WrongStatus(status)),
     };
     Ok(vec![event])
-}
-
-fn failure_of(vm: &RequestedVm) -> Result<Failure, DecideError> {
-    vm.failure.clone().ok_or(DecideError::WrongStatus(vm.status))
 }
 
 /// The state after one more event. Never fails: what is recorded has happened.
@@ -283,7 +330,7 @@ pub fn evolve(state: VmAggregate, recorded: &RecordedEvent) -> VmAggregate {
                 owner: owner.clone(),
                 status: VmStatus::Queued,
                 stage: Stage::Created,
-                attempt: 0,
+                attempt: 1,
                 vcenter: None,
                 failed_tries: 0,
                 failed_in_a_row: 0,
@@ -336,7 +383,21 @@ fn apply(vm: &mut RequestedVm, recorded: &RecordedEvent) {
         }
         VmEvent::VmProvisioningNeedsAttention { failure, .. } => {
             vm.status = VmStatus::NeedsAttention;
-            vm.failure = Some(failure.clone());
+            vm.failure.clone_from(failure);
+        }
+        VmEvent::VmProvisioningCancelRequested { .. } => {
+            vm.status = VmStatus::Undoing;
+            vm.failure = None;
+            achieved(vm);
+        }
+        VmEvent::VmProvisioningCancelled => vm.status = VmStatus::Cancelled,
+        VmEvent::VmProvisioningRetryRequested { attempt, .. } => {
+            vm.status = VmStatus::Queued;
+            vm.stage = Stage::Created;
+            vm.attempt = *attempt;
+            vm.failed_tries = 0;
+            vm.failure = None;
+            achieved(vm);
         }
     }
 }

@@ -39,6 +39,26 @@ pub async fn json(request: Request) -> Result<Value, ApiError> {
     })
 }
 
+/// Reads a body that has nothing to say: none, or an empty JSON object.
+///
+/// # Errors
+///
+/// As [`json`], and 422 for any field.
+pub async fn nothing(request: Request) -> Result<(), ApiError> {
+    let (parts, body) = request.into_parts();
+    let body = bytes(body).await?;
+    if body.is_empty() {
+        return Ok(());
+    }
+    let value = json(Request::from_parts(parts, Body::from(body))).await?;
+    let mut read = ReadSpec::default();
+    match value.as_object() {
+        Some(object) => read.unknown("", object, &[]),
+        None => read.wrong("body", "must be a JSON object"),
+    }
+    if read.errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(read.errors)) }
+}
+
 /// Reads a body within its limits of size and time.
 ///
 /// # Errors

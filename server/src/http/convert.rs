@@ -11,10 +11,10 @@ use crate::domain::estimate::{Basis, Told};
 use crate::domain::event::{Failure, RecordedEvent, VmEvent};
 use crate::domain::ids::RequestId;
 use crate::domain::ports::progress::{RequestRow, StoredEvent};
-use crate::domain::ports::vsphere::{VmProvisioningResult, VmTemplate};
+use crate::domain::ports::vsphere::{UndoneStep, VmProvisioningResult, VmTemplate};
 use crate::domain::spec::{NetworkSpec, VmSpec};
 use crate::domain::stage::VmProvisioningStage as Stage;
-use crate::domain::timeline::{StageState, Timeline};
+use crate::domain::timeline::{Attempt, StageState, StageTimes, Timeline};
 use crate::domain::vm::VmStatus;
 
 /// What the person who waits is told from `slowAfterMs` on.
@@ -40,6 +40,7 @@ pub fn status(status: VmStatus) -> api::Status {
         VmStatus::Undoing => api::Status::Undoing,
         VmStatus::Ready => api::Status::Ready,
         VmStatus::Failed => api::Status::Failed,
+        VmStatus::Cancelled => api::Status::Cancelled,
         VmStatus::NeedsAttention => api::Status::NeedsAttention,
     }
 }
@@ -107,7 +108,7 @@ fn progress_at(timeline: &Timeline, at: DateTime<Utc>, told: &Told) -> api::Prog
         ended_at: timeline.ended_at.map(Into::into),
         elapsed_ms: timeline.elapsed_ms(at),
         server_time: None,
-        stages: Stage::ALL.map(|stage| stage_progress(timeline, stage, told)).into(),
+        stages: Stage::ALL.map(|stage| stage_progress(&timeline.stages, stage, told)).into(),
         estimate: told.estimate.map(|estimate| api::Estimate {
             remaining_ms: estimate.remaining_ms,
             low_ms: None,
@@ -122,7 +123,7 @@ fn progress_at(timeline: &Timeline, at: DateTime<Utc>, told: &Told) -> api::Prog
         slow_after_ms: timeline.slow_after_ms,
         message: slow.then(|| SLOW_MESSAGE.to_owned()),
         attempt: timeline.attempt,
-        attempts: Vec::new(),
+        attempts: timeline.attempts.iter().map(attempt).collect(),
         waiting: timeline.failed_try.as_ref().map(|failed| api::Waiting {
             waiting_for: api::WaitingFor::Retry,
             ahead: None,
@@ -144,8 +145,21 @@ fn progress_at(timeline: &Timeline, at: DateTime<Utc>, told: &Told) -> api::Prog
     }
 }
 
-fn stage_progress(timeline: &Timeline, which: Stage, told: &Told) -> api::StageProgress {
-    let times = &timeline.stages[which.index()];
+/// An earlier attempt. What was usual then is not told again.
+fn attempt(attempt: &Attempt) -> api::Attempt {
+    let told = Told::default();
+    api::Attempt {
+        attempt: attempt.number,
+        started_at: attempt.started_at.map(Into::into),
+        ended_at: attempt.ended_at.map(Into::into),
+        outcome: status(attempt.outcome),
+        stages: Stage::ALL.map(|stage| stage_progress(&attempt.stages, stage, &told)).into(),
+        failure: attempt.failure.as_ref().map(failure),
+    }
+}
+
+fn stage_progress(stages: &[StageTimes; 6], which: Stage, told: &Told) -> api::StageProgress {
+    let times = &stages[which.index()];
     api::StageProgress {
         stage: stage(which),
         label: which.label().to_owned(),
@@ -175,9 +189,11 @@ pub fn event_name(event: &VmEvent) -> &'static str {
         VmEvent::VmProvisioningTryFailed { .. } => "retry",
         VmEvent::VmProvisioningResumed { .. } => "resumed",
         VmEvent::VmProvisioned { .. } => "ready",
-        VmEvent::VmProvisioningUndoStarted { .. } | VmEvent::VmProvisioningStepUndone { .. } => {
-            "undo"
-        }
+        VmEvent::VmProvisioningUndoStarted { .. }
+        | VmEvent::VmProvisioningStepUndone { .. }
+        | VmEvent::VmProvisioningCancelRequested { .. } => "undo",
+        VmEvent::VmProvisioningCancelled => "cancelled",
+        VmEvent::VmProvisioningRetryRequested { .. } => "attempt",
         VmEvent::VmProvisioningFailed { .. } => "failed",
         VmEvent::VmProvisioningNeedsAttention { .. } => "needs_attention",
     }
@@ -200,15 +216,19 @@ pub fn stage_event(timeline: &Timeline, recorded: &RecordedEvent) -> api::StageE
 /// The stage that an event is about.
 fn about(timeline: &Timeline, event: &VmEvent) -> Stage {
     match event {
-        VmEvent::VmRequested { .. } | VmEvent::VmProvisioningStarted { .. } => Stage::Created,
+        VmEvent::VmRequested { .. }
+        | VmEvent::VmProvisioningStarted { .. }
+        | VmEvent::VmProvisioningRetryRequested { .. } => Stage::Created,
         VmEvent::VmProvisioningProgressUpdated { current_stage, .. } => *current_stage,
         VmEvent::VmProvisioningTryFailed { stage, .. }
         | VmEvent::VmProvisioningResumed { stage, .. } => *stage,
         VmEvent::VmProvisioned { .. } => Stage::Ready,
-        VmEvent::VmProvisioningStepUndone { .. } => timeline.current_stage,
+        VmEvent::VmProvisioningStepUndone { .. }
+        | VmEvent::VmProvisioningNeedsAttention { .. }
+        | VmEvent::VmProvisioningCancelRequested { .. }
+        | VmEvent::VmProvisioningCancelled => timeline.current_stage,
         VmEvent::VmProvisioningUndoStarted { failure }
-        | VmEvent::VmProvisioningFailed { failure }
-        | VmEvent::VmProvisioningNeedsAttention { failure, .. } => failure.stage,
+        | VmEvent::VmProvisioningFailed { failure } => failure.stage,
     }
 }
 
@@ -228,8 +248,20 @@ fn details(event: &VmEvent) -> Option<String> {
         VmEvent::VmProvisioned { vm } => Some(vm.ip_address.to_string()),
         VmEvent::VmProvisioningUndoStarted { failure }
         | VmEvent::VmProvisioningFailed { failure } => Some(failure.reason.clone()),
-        VmEvent::VmProvisioningStepUndone { .. } => None,
+        VmEvent::VmProvisioningStepUndone { step } => Some(undone_words(*step).to_owned()),
+        VmEvent::VmProvisioningCancelRequested { by } => Some(format!("cancelled by {}", by.0)),
+        VmEvent::VmProvisioningCancelled => Some("nothing left behind".to_owned()),
+        VmEvent::VmProvisioningRetryRequested { by, attempt } => {
+            Some(format!("attempt {attempt}, asked for by {}", by.0))
+        }
         VmEvent::VmProvisioningNeedsAttention { reason, .. } => Some(reason.clone()),
+    }
+}
+
+fn undone_words(step: UndoneStep) -> &'static str {
+    match step {
+        UndoneStep::PoweredOff => "powered off",
+        UndoneStep::Destroyed => "VM deleted",
     }
 }
 

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use tracing::{error, warn};
 use uuid::Uuid;
 
-use crate::application::requests::RequestError;
+use crate::application::requests::{ChangeError, RequestError};
 use crate::domain::ports::event_store::StoreError;
 use crate::domain::ports::vsphere::VsphereError;
 use crate::domain::spec::InvalidField;
@@ -151,6 +151,20 @@ impl From<RequestError> for ApiError {
                 Self::invalid_field("Idempotency-Key", "was used for another request before")
             }
             RequestError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::NotFound => Self::no_such_request(),
+            ChangeError::NotPossible(error) => {
+                let (status, detail) = (StatusCode::CONFLICT, error.to_string());
+                Self::new(status, "wrong-state", "Not possible in this state", detail)
+            }
+            ChangeError::NameTaken(by_whom) => RequestError::NameTaken(by_whom).into(),
+            ChangeError::Store(error) => error.into(),
         }
     }
 }

@@ -7,12 +7,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
-use super::AppState;
 use super::body::{self, ReadSpec};
 use super::convert;
 use super::error::ApiError;
 use super::guard::Asking;
 use super::query::Params;
+use super::{AppState, in_time};
 use crate::application::requests::Accepted;
 use crate::domain::ids::{RequestId, Viewer};
 use crate::domain::ports::progress::RequestFilter;
@@ -42,10 +42,7 @@ pub(super) async fn create(
         return Err(ApiError::invalid(errors));
     }
     // Cut off, it may have been accepted all the same: whoever asks again with the same key will know.
-    let accepting = state.requests.accept(&viewer, &raw, key);
-    let accepted = tokio::time::timeout(super::ANSWER_TIMEOUT, accepting)
-        .await
-        .map_err(|_| ApiError::database_away())??;
+    let accepted = in_time(state.requests.accept(&viewer, &raw, key)).await??;
     let (status, id) = match accepted {
         Accepted::New(id) => (StatusCode::CREATED, id),
         Accepted::Existing(id) => (StatusCode::OK, id),
@@ -117,6 +114,39 @@ pub(super) async fn show(
 ) -> Result<Json<api::Request>, ApiError> {
     let row = state.query.request(&viewer, request_id(&id)?).await?;
     Ok(Json(convert::request(&row.ok_or_else(ApiError::no_such_request)?)))
+}
+
+/// `POST /api/requests/{id}/cancel`
+pub(super) async fn cancel(
+    State(state): State<AppState>,
+    Asking(viewer): Asking,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let id = request_id(&id)?;
+    body::nothing(request).await?;
+    in_time(state.requests.cancel(&viewer, id)).await??;
+    changed(&state, &viewer, id).await
+}
+
+/// `POST /api/requests/{id}/retry`
+pub(super) async fn retry(
+    State(state): State<AppState>,
+    Asking(viewer): Asking,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let id = request_id(&id)?;
+    body::nothing(request).await?;
+    in_time(state.requests.retry(&viewer, id)).await??;
+    changed(&state, &viewer, id).await
+}
+
+/// What a request has become by a person's wish.
+async fn changed(state: &AppState, viewer: &Viewer, id: RequestId) -> Result<Response, ApiError> {
+    let row = in_time(state.query.request(viewer, id)).await??;
+    let request = convert::request(&row.ok_or_else(ApiError::no_such_request)?);
+    Ok((StatusCode::ACCEPTED, Json(request)).into_response())
 }
 
 /// `GET /api/requests/{id}/history`

@@ -64,6 +64,13 @@ pub fn lines(timeline: &Timeline, recorded: &RecordedEvent) -> String {
             }
             lines.add("✗ Failed. Nothing was left behind.");
         }
+        VmEvent::VmProvisioningCancelRequested { by } => {
+            lines.add(&format!("↺ Cancelled by {}, undoing what was made", by.0));
+        }
+        VmEvent::VmProvisioningCancelled => lines.add("– Cancelled. Nothing was left behind."),
+        VmEvent::VmProvisioningRetryRequested { attempt, by } => {
+            lines.add(&format!("● Attempt {attempt}, asked for by {}...  (queued)", by.0));
+        }
         VmEvent::VmProvisioningNeedsAttention { reason, left, .. } => {
             let left = left.join(", ");
             lines.add(&format!("✗ Needs attention. Left behind: {left}. {reason}"));

@@ -1,6 +1,5 @@
 //! The pages: rendered by the Leptos app, with data from the application.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use app::api::{self, FieldError, Items};
@@ -9,10 +8,10 @@ use app::backend::{
 };
 use async_trait::async_trait;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list};
@@ -23,8 +22,8 @@ use super::error::ApiError;
 use super::guard::Asking;
 use super::query::LIMIT_MAX;
 use super::requests::{page, request_id};
-use super::{ANSWER_TIMEOUT, AppState, body, convert};
-use crate::application::requests::{Accepted, RequestError};
+use super::{AppState, body, convert, in_time};
+use crate::application::requests::{Accepted, ChangeError, RequestError};
 use crate::domain::ids::{Owner, RequestId, Viewer};
 use crate::domain::ports::progress::RequestFilter;
 use crate::domain::spec::{MEMORY_STEP_MIB, RawNetwork, RawSpec};
@@ -46,6 +45,8 @@ pub fn routes(state: &AppState, options: &LeptosOptions) -> Router<AppState> {
     });
     Router::new()
         .route("/requests", get(async || Redirect::temporary("/")).post(submit))
+        .route("/requests/{id}/cancel", post(cancel))
+        .route("/requests/{id}/retry", post(retry))
         .leptos_routes_with_context(state, routes, context, move || {
             app::shell(shell_options.clone())
         })
@@ -139,11 +140,6 @@ impl Backend for PageBackend {
     }
 }
 
-/// A page says within 3 s that PostgreSQL is away, whatever hangs.
-async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, ApiError> {
-    tokio::time::timeout(ANSWER_TIMEOUT, work).await.map_err(|_| ApiError::database_away())
-}
-
 impl From<ApiError> for PageError {
     fn from(error: ApiError) -> Self {
         Self { status: error.status().as_u16(), detail: error.detail().to_owned() }
@@ -208,6 +204,37 @@ async fn check(state: &AppState, draft: &Draft) -> Result<(), ApiError> {
         errors.extend(more);
     }
     Err(ApiError::invalid(errors))
+}
+
+/// `POST /requests/{id}/cancel`: a button of the request's page. Answers 303 to that page.
+async fn cancel(
+    State(state): State<AppState>,
+    Asking(viewer): Asking,
+    Path(id): Path<String>,
+) -> Result<Redirect, Response> {
+    let id = request_id(&id).map_err(|error| plain(&error))?;
+    back_to_page(id, in_time(state.requests.cancel(&viewer, id)).await)
+}
+
+/// `POST /requests/{id}/retry`: likewise.
+async fn retry(
+    State(state): State<AppState>,
+    Asking(viewer): Asking,
+    Path(id): Path<String>,
+) -> Result<Redirect, Response> {
+    let id = request_id(&id).map_err(|error| plain(&error))?;
+    back_to_page(id, in_time(state.requests.retry(&viewer, id)).await)
+}
+
+/// What is not possible any more shows on the page: it has ended meanwhile, or goes on already.
+fn back_to_page(
+    id: RequestId,
+    changed: Result<Result<(), ChangeError>, ApiError>,
+) -> Result<Redirect, Response> {
+    match changed.map_err(|error| plain(&error))? {
+        Ok(()) | Err(ChangeError::NotPossible(_)) => Ok(Redirect::to(&convert::links(id).page)),
+        Err(error) => Err(plain(&error.into())),
+    }
 }
 
 /// `POST /requests`: the form. Always answers 303: to the request, or back to the form with what was typed.

@@ -3,12 +3,15 @@
 //! PostgreSQL's fence does not fence vCenter, so a call that changes something is sent only when the
 //! lease outlasts the call's deadline.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+
 use crate::application::feed::lock;
 use crate::domain::ids::{LeaseEpoch, RequestId};
-use crate::domain::ports::event_store::{Claim, Leases, StoreError};
+use crate::domain::ports::event_store::{Claim, Leases, Renewal, StoreError};
 
 /// A lease is renewed when a third of it has passed: two renewals may fail before it is lost.
 const RENEWALS_PER_LEASE: u32 = 3;
@@ -26,14 +29,24 @@ pub struct Lease {
     /// Until when it holds for certain: counted from before the renewal was asked for.
     /// A std mutex: it is held for a copy.
     until: Mutex<Instant>,
+    /// The newest event's number that this worker knows of.
+    known_seq: AtomicU32,
+    /// Rung when the journal may have moved without this worker.
+    pub(super) moved: Arc<Notify>,
 }
 
 impl Lease {
     /// The lease of a claim that was made just now.
-    pub fn new(claim: &Claim, leases: Arc<dyn Leases>, length: Duration) -> Self {
+    pub fn new(
+        claim: &Claim,
+        leases: Arc<dyn Leases>,
+        length: Duration,
+        moved: Arc<Notify>,
+    ) -> Self {
         // The claim was asked for a moment ago; a renewal comes long before that moment matters.
         let until = Mutex::new(Instant::now() + length);
-        Self { request: claim.request, epoch: claim.epoch, leases, length, until }
+        let known_seq = AtomicU32::new(0);
+        Self { request: claim.request, epoch: claim.epoch, leases, length, until, known_seq, moved }
     }
 
     /// The epoch that fences this lease's writes.
@@ -46,18 +59,31 @@ impl Lease {
         lock(&self.until).saturating_duration_since(Instant::now()) >= time
     }
 
+    /// This worker knows the journal up to this event.
+    pub fn knows(&self, seq: u32) {
+        self.known_seq.store(seq, Ordering::Relaxed);
+    }
+
     /// Renews the lease now. `false`: it belongs to another worker.
+    ///
+    /// A renewal also tells how long the journal is: so a worker notices within a third of the lease
+    /// what a person did on another server.
     ///
     /// # Errors
     ///
     /// [`StoreError`]: it is not known.
     pub async fn renew(&self) -> Result<bool, StoreError> {
         let asked = Instant::now();
-        let held = self.leases.renew(self.request, self.epoch, self.length).await?;
-        if held {
-            *lock(&self.until) = asked + self.length;
+        match self.leases.renew(self.request, self.epoch, self.length).await? {
+            Renewal::Lost => Ok(false),
+            Renewal::Held { last_seq } => {
+                *lock(&self.until) = asked + self.length;
+                if last_seq > self.known_seq.load(Ordering::Relaxed) {
+                    self.moved.notify_one();
+                }
+                Ok(true)
+            }
         }
-        Ok(held)
     }
 
     /// Renews the lease again and again; ends when it is lost.

@@ -43,6 +43,7 @@ impl<'a> SagaSink<'a> {
         open: OpenRequest,
     ) -> Self {
         let checkpoint = Mutex::new(claim.checkpoint);
+        lease.knows(open.aggregate.seq());
         let live = std::sync::Mutex::new(None);
         Self { saga, lease, open: Mutex::new(open), checkpoint, live }
     }
@@ -82,9 +83,16 @@ impl<'a> SagaSink<'a> {
                 self.saga.journal.record(&mut open, Some(self.lease.epoch()), command.clone()).await
             };
             match recorded.await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.lease.knows(open.aggregate.seq());
+                    return Ok(());
+                }
                 Err(RecordError::Fenced) => return Err(Stop::Fenced),
-                Err(RecordError::Decide(DecideError::WrongStatus(_))) if unsure => return Ok(()),
+                // A person has changed its course, or the write whose reply was lost had come through.
+                Err(RecordError::Decide(DecideError::WrongStatus(_))) => {
+                    self.lease.knows(open.aggregate.seq());
+                    return Err(Stop::Superseded);
+                }
                 Err(RecordError::Store(StoreError::Unavailable(source))) => {
                     if !self.lease.outlasts(WRITE_PAUSE) {
                         return Err(Stop::Journal(source));
@@ -135,6 +143,22 @@ impl ProgressSink for SagaSink<'_> {
         }
     }
 
+    async fn stopped(&self) -> Stop {
+        loop {
+            self.lease.moved.notified().await;
+            let mut open = self.open.lock().await;
+            let before = status(&open.aggregate);
+            // What cannot be read now is read with the next write, or at the next renewal.
+            if self.saga.journal.reload(&mut open).await.is_err() {
+                continue;
+            }
+            self.lease.knows(open.aggregate.seq());
+            if status(&open.aggregate) != before {
+                return Stop::Superseded;
+            }
+        }
+    }
+
     fn live(&self, percent: Option<u8>, details: Option<String>) {
         let mut last = lock(&self.live);
         let too_soon = last
@@ -150,5 +174,12 @@ impl ProgressSink for SagaSink<'_> {
         let (request, stage) = (open.timeline.request, open.timeline.current_stage);
         drop(open);
         self.saga.feed.publish_live(request, stage, percent, details.as_deref());
+    }
+}
+
+fn status(aggregate: &VmAggregate) -> Option<VmStatus> {
+    match aggregate {
+        VmAggregate::NotRequested => None,
+        VmAggregate::Requested(vm) => Some(vm.status),
     }
 }

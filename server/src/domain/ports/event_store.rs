@@ -152,6 +152,9 @@ pub enum AppendError {
     /// Another worker has the lease.
     #[error("another worker has taken over")]
     Fenced,
+    /// The request would live again, and another living one has its name.
+    #[error("the name is taken by another request")]
+    NameTaken,
     /// The journal cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -186,7 +189,7 @@ pub trait Leases: Send + Sync + fmt::Debug {
         limit: u32,
     ) -> Result<Vec<Claim>, StoreError>;
 
-    /// Prolongs a lease from now. `false`: it belongs to another worker.
+    /// Prolongs a lease from now.
     ///
     /// # Errors
     ///
@@ -196,7 +199,7 @@ pub trait Leases: Send + Sync + fmt::Debug {
         request: RequestId,
         epoch: LeaseEpoch,
         lease: Duration,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Renewal, StoreError>;
 
     /// Hands a lease back; the request is due again after `due_in`. Harmless when it is not held.
     ///
@@ -229,6 +232,18 @@ pub trait Leases: Send + Sync + fmt::Debug {
         epoch: LeaseEpoch,
         checkpoint: &Checkpoint,
     ) -> Result<bool, StoreError>;
+}
+
+/// What became of the renewal of a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    /// It is held; the journal's newest event of the request has this number.
+    Held {
+        /// The number.
+        last_seq: u32,
+    },
+    /// It belongs to another worker.
+    Lost,
 }
 
 /// A request that this worker drives now.

@@ -98,6 +98,10 @@ pub trait ProgressSink: Send + Sync {
     /// [`Stop`] when the lease does not outlast the deadline: then nothing may be sent.
     async fn may_change(&self, deadline: Duration) -> Result<(), Stop>;
 
+    /// Ends when the work is to stop although nothing failed: a person has cancelled it, say. Only a
+    /// wait may be ended by it, never a call that changes something.
+    async fn stopped(&self) -> Stop;
+
     /// What vCenter reports of a running task: its own percentage, and a word on it. Live only.
     fn live(&self, percent: Option<u8>, details: Option<String>);
 }
@@ -120,6 +124,10 @@ impl ProgressSink for () {
         Ok(())
     }
 
+    async fn stopped(&self) -> Stop {
+        std::future::pending().await
+    }
+
     fn live(&self, _: Option<u8>, _: Option<String>) {}
 }
 
@@ -132,9 +140,9 @@ pub enum Stop {
     /// The journal could not be written; the work is resumed from it later.
     #[error("the journal cannot be written")]
     Journal(#[source] BoxError),
-    /// This server is shutting down; another one, or a later start, goes on.
-    #[error("the server is shutting down")]
-    Shutdown,
+    /// The journal calls for something else now: look at it again.
+    #[error("the request has taken another course")]
+    Superseded,
 }
 
 /// What a saga resumes from. Only a hint: everything is looked at again before it is believed.

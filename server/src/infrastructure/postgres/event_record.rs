@@ -83,7 +83,15 @@ pub fn encode(new: &NewEvent) -> Result<Value, serde_json::Error> {
         }
         VmEvent::VmProvisioningNeedsAttention { failure, reason, left } => {
             let (reason, left) = (reason.clone(), left.clone());
-            to_value(NeedsAttention { failure: FailureRecord::from(failure), reason, left }, told)
+            let failure = failure.as_ref().map(FailureRecord::from);
+            to_value(NeedsAttention { failure, reason, left }, told)
+        }
+        VmEvent::VmProvisioningCancelRequested { by } => {
+            to_value(CancelRequested { by: by.0.clone() }, told)
+        }
+        VmEvent::VmProvisioningCancelled => to_value(Cancelled {}, told),
+        VmEvent::VmProvisioningRetryRequested { by, attempt } => {
+            to_value(RetryRequested { by: by.0.clone(), attempt: *attempt }, told)
         }
     }
 }
@@ -141,8 +149,20 @@ pub fn decode(
         }
         ("VmProvisioningNeedsAttention", 1) => {
             let NeedsAttention { failure, reason, left } = read(name, payload)?;
-            let failure = failure.into_failure()?;
+            let failure = failure.map(FailureRecord::into_failure).transpose()?;
             VmEvent::VmProvisioningNeedsAttention { failure, reason, left }
+        }
+        ("VmProvisioningCancelRequested", 1) => {
+            let CancelRequested { by } = read(name, payload)?;
+            VmEvent::VmProvisioningCancelRequested { by: Owner(by) }
+        }
+        ("VmProvisioningCancelled", 1) => {
+            let Cancelled {} = read(name, payload)?;
+            VmEvent::VmProvisioningCancelled
+        }
+        ("VmProvisioningRetryRequested", 1) => {
+            let RetryRequested { by, attempt } = read(name, payload)?;
+            VmEvent::VmProvisioningRetryRequested { by: Owner(by), attempt }
         }
         _ => return Err(DecodeError::Unknown { name: name.to_owned(), version }),
     };
@@ -239,9 +259,23 @@ struct StepUndone {
 
 #[derive(Serialize, Deserialize)]
 struct NeedsAttention {
-    failure: FailureRecord,
+    failure: Option<FailureRecord>,
     reason: String,
     left: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CancelRequested {
+    by: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cancelled {}
+
+#[derive(Serialize, Deserialize)]
+struct RetryRequested {
+    by: String,
+    attempt: u32,
 }
 
 #[derive(Deserialize)]

@@ -96,8 +96,10 @@ impl EventStore for PgEventStore {
         let count = i32::try_from(events.len()).map_err(|_| corrupt("too many events"))?;
         let mut tx = self.pool.begin().await.map_err(StoreError::from)?;
         let updated = sqlx::query_scalar!(
+            // What a person does is not to wait for the end of a pause between tries.
             "update vm_requests set last_seq = last_seq + $2, status = $5,
-                    vcenter = coalesce(vcenter, $6), vm = coalesce($7, vm)
+                    vcenter = coalesce(vcenter, $6), vm = coalesce($7, vm),
+                    due_at = case when $4::bigint is null then clock_timestamp() else due_at end
              where id = $1 and last_seq = $3 and ($4::bigint is null or lease_epoch = $4)
              returning last_seq",
             request.0,
@@ -110,7 +112,7 @@ impl EventStore for PgEventStore {
         )
         .fetch_optional(&mut *tx)
         .await
-        .map_err(StoreError::from)?;
+        .map_err(refused_append)?;
         if updated.is_none() {
             return Err(why_not(&mut tx, request, epoch.map(|epoch| epoch.0)).await);
         }
@@ -278,6 +280,15 @@ async fn upsert_progress(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// What a refused update of a request's row means.
+fn refused_append(error: sqlx::Error) -> AppendError {
+    let constraint = error.as_database_error().and_then(sqlx::error::DatabaseError::constraint);
+    if constraint == Some("vm_requests_living_name_key") {
+        return AppendError::NameTaken;
+    }
+    StoreError::from(error).into()
 }
 
 /// Why nothing was updated: the lease is another's, or somebody wrote before.

@@ -10,8 +10,9 @@ use sqlx::PgPool;
 use sqlx::postgres::types::PgInterval;
 use sqlx::types::Json;
 
+use super::unsigned;
 use crate::domain::ids::{LeaseEpoch, MoRef, RequestId, VcenterId};
-use crate::domain::ports::event_store::{Claim, Leases, StoreError};
+use crate::domain::ports::event_store::{Claim, Leases, Renewal, StoreError};
 use crate::domain::ports::vsphere::{Checkpoint, TaskInFlight, TaskOperation};
 
 /// Leases in PostgreSQL.
@@ -70,17 +71,21 @@ impl Leases for PgLeases {
         request: RequestId,
         epoch: LeaseEpoch,
         lease: Duration,
-    ) -> Result<bool, StoreError> {
-        let done = sqlx::query!(
+    ) -> Result<Renewal, StoreError> {
+        let last_seq = sqlx::query_scalar!(
             "update vm_requests set lease_until = clock_timestamp() + $3::interval
-             where id = $1 and lease_epoch = $2 and lease_owner is not null",
+             where id = $1 and lease_epoch = $2 and lease_owner is not null
+             returning last_seq",
             request.0,
             epoch.0,
             interval(lease)
         )
-        .execute(&self.pool)
+        .fetch_optional(&self.pool)
         .await?;
-        Ok(done.rows_affected() == 1)
+        Ok(match last_seq {
+            Some(last_seq) => Renewal::Held { last_seq: unsigned(last_seq)? },
+            None => Renewal::Lost,
+        })
     }
 
     async fn release(

@@ -8,7 +8,7 @@ use super::failure::{Failure, rejected};
 use super::run::Run;
 use super::wait::{IDLE_PAUSE, WAIT_MAX};
 use crate::domain::ids::MoRef;
-use crate::domain::ports::vsphere::{RejectionCode, VmProvisioningResult};
+use crate::domain::ports::vsphere::{RejectionCode, VmProvisioningResult, VsphereError};
 use crate::domain::stage::VmProvisioningStage;
 use crate::infrastructure::vsphere::api::{GuestInfo, GuestNic, VmInfo};
 
@@ -64,7 +64,10 @@ impl Run<'_> {
             // An address that came in time may settle past the deadline.
             let until = candidate.map_or(end, |candidate| candidate.since + self.pace.settling);
             let wait = until.saturating_duration_since(begun).min(WAIT_MAX);
-            let waited = self.api.wait_for_guest(vm, seen.as_ref(), wait).await;
+            let waited = tokio::select! {
+                waited = self.api.wait_for_guest(vm, seen.as_ref(), wait) => waited,
+                stop = self.progress.stopped() => return Err(VsphereError::from(stop).into()),
+            };
             let guest = waited.map_err(Failure::of_vm)?;
             let now = Instant::now();
             let address = usable_address(&guest, &info.macs, wanted);

@@ -39,7 +39,10 @@ impl Run<'_> {
             if left.is_zero() && seen.is_some() {
                 return Err(timed_out(task.operation, deadline));
             }
-            let looked = self.look_at_task(&task.moref, seen.as_ref(), left).await?;
+            let looked = tokio::select! {
+                looked = self.look_at_task(&task.moref, seen.as_ref(), left) => looked?,
+                stop = self.progress.stopped() => return Err(stop.into()),
+            };
             let Some(info) = looked else { return Ok(Ended::Unknown) };
             match &info.state {
                 TaskState::Success => return Ok(Ended::Success(info.result)),
