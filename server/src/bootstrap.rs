@@ -34,6 +34,7 @@ use crate::infrastructure::postgres::leases::PgLeases;
 use crate::infrastructure::postgres::progress::PgProgressRepository;
 use crate::infrastructure::postgres::tail::PgJournalTail;
 use crate::infrastructure::postgres::{self, MIGRATOR};
+use crate::infrastructure::vsphere::soap::SoapClient;
 
 pub mod vsphere;
 
@@ -68,6 +69,7 @@ pub struct Server {
     pool: PgPool,
     embedded: Option<Arc<EmbeddedPostgres>>,
     supervisor: Option<tokio::task::JoinHandle<()>>,
+    session: Option<Arc<SoapClient>>,
 }
 
 impl Server {
@@ -77,6 +79,18 @@ impl Server {
     ///
     /// One line (with its causes) that names what is wrong and says what to do.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_with(config, vsphere::connect).await
+    }
+
+    /// The same with a vCenter of the caller's: `connect` puts its port together.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and what `connect` says.
+    pub async fn start_with(
+        config: Config,
+        connect: impl FnOnce(&Config) -> anyhow::Result<Vsphere>,
+    ) -> anyhow::Result<Self> {
         install_tls();
         let listener = listen(config.listen).await.with_context(|| {
             format!("{} cannot be listened on; set STAGEWATCH_LISTEN to a free one", config.listen)
@@ -86,8 +100,9 @@ impl Server {
             let dir = config.data_dir.display();
             format!("the data folder {dir} cannot be made; set STAGEWATCH_DATA_DIR to another")
         })?;
-        let vsphere = vsphere::connect(&config)?;
+        let vsphere = connect(&config)?;
         let (options, embedded) = database(&config).await?;
+        let session = vsphere.session.clone();
         let parts = Parts::new(config, options, vsphere, embedded.is_none());
         let mut server = Self {
             address,
@@ -97,6 +112,7 @@ impl Server {
             pool: parts.pool.clone(),
             supervisor: None,
             embedded,
+            session,
         };
         if let Some(embedded) = server.embedded.clone() {
             let token = server.database_shutdown.clone();
@@ -129,6 +145,7 @@ impl Server {
             warn!("some tasks did not end in time");
             self.tasks.abort_all();
         }
+        vsphere::log_out(self.session.take()).await;
         self.pool.close().await;
         self.database_shutdown.cancel();
         if let Some(supervisor) = self.supervisor.take() {
@@ -204,7 +221,7 @@ impl Parts {
         vsphere: Vsphere,
         wait_for_database: bool,
     ) -> Self {
-        let Vsphere { port, name, simulated } = vsphere;
+        let Vsphere { port, name, simulated, session: _ } = vsphere;
         let pool = postgres::pool(options);
         let shutdown = CancellationToken::new();
         let clock = Arc::new(PostgresClock::new());

@@ -1,6 +1,6 @@
 //! Whose VM is whose: what is not ours is never adopted, changed or removed.
 
-use server::domain::ports::vsphere::{Checkpoint, RejectionCode, VspherePort as _};
+use server::domain::ports::vsphere::{Checkpoint, RejectionCode, VsphereError, VspherePort as _};
 use uuid::Uuid;
 
 use super::{Bench, Target, rejection, request_id};
@@ -58,4 +58,25 @@ pub(crate) async fn a_vm_with_our_uuid_and_another_mark_is_left_alone<T: Target>
     bench.adapter.remove_vm(&spec, &Checkpoint::default(), &()).await.unwrap();
     assert_eq!(bench.count("renamed").await, 1);
     assert!(bench.observed.changes().is_empty());
+}
+
+pub(crate) async fn a_vm_that_is_still_being_made_is_neither_taken_nor_refused<T: Target>() {
+    let bench = Bench::<T>::fresh().await;
+    let spec = bench.spec(1);
+    let ours = spec.request_id;
+    bench.add_vm(&spec.name, ours.instance_uuid(), &ours.to_string()).await;
+
+    // Longer than anybody looks again: to be tried later.
+    bench.observed.veil(usize::MAX);
+    let undecided = bench.adapter.create_vm(&spec, &Checkpoint::default(), &()).await;
+    assert!(undecided.as_ref().is_err_and(VsphereError::is_transient), "{undecided:?}");
+    let undecided = bench.adapter.remove_vm(&spec, &Checkpoint::default(), &()).await;
+    assert!(undecided.as_ref().is_err_and(VsphereError::is_transient), "{undecided:?}");
+    assert!(bench.observed.changes().is_empty());
+
+    // It shows itself while one looks.
+    bench.observed.veil(3);
+    bench.adapter.create_vm(&spec, &Checkpoint::default(), &()).await.unwrap();
+    bench.assert_made(&spec).await;
+    assert!(!bench.observed.changes().contains(&"clone_vm"));
 }
