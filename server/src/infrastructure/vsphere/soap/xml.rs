@@ -24,7 +24,6 @@ impl ObjectRef {
         Self::new("VirtualMachine", &vm.0)
     }
 
-
     pub(super) fn moref(&self) -> MoRef {
         MoRef(self.value.clone())
     }
