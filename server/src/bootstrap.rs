@@ -1,5 +1,6 @@
 //! The composition root: the one place that knows every port and what it is made of.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use crate::infrastructure::postgres::leases::PgLeases;
 use crate::infrastructure::postgres::progress::PgProgressRepository;
 use crate::infrastructure::postgres::tail::PgJournalTail;
 use crate::infrastructure::postgres::{self, MIGRATOR};
+use crate::infrastructure::vsphere::soap::SoapClient;
 
 pub mod vsphere;
 
@@ -41,8 +43,17 @@ use vsphere::Vsphere;
 /// How long is waited before PostgreSQL is tried again at the start.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long a busy address is tried again: a server that was killed frees its own within moments.
+const LISTEN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pause between those tries.
+const LISTEN_PAUSE: Duration = Duration::from_millis(100);
+
 /// File descriptors that are not for connections: PostgreSQL, vCenter, files, logs.
 const RESERVED_FILES: u64 = 200;
+
+/// Connections that are taken however low the file limit is: below it nothing would work at all.
+const CONNECTIONS_MIN: usize = 16;
 
 /// How long the background tasks may take to end.
 const TASKS_MAX: Duration = Duration::from_secs(8);
@@ -50,7 +61,7 @@ const TASKS_MAX: Duration = Duration::from_secs(8);
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     shutdown: CancellationToken,
     /// Ends the private PostgreSQL's supervisor, after everything that writes.
     database_shutdown: CancellationToken,
@@ -58,6 +69,7 @@ pub struct Server {
     pool: PgPool,
     embedded: Option<Arc<EmbeddedPostgres>>,
     supervisor: Option<tokio::task::JoinHandle<()>>,
+    session: Option<Arc<SoapClient>>,
 }
 
 impl Server {
@@ -67,8 +79,20 @@ impl Server {
     ///
     /// One line (with its causes) that names what is wrong and says what to do.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_with(config, vsphere::connect).await
+    }
+
+    /// The same with a vCenter of the caller's: `connect` puts its port together.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and what `connect` says.
+    pub async fn start_with(
+        config: Config,
+        connect: impl FnOnce(&Config) -> anyhow::Result<Vsphere>,
+    ) -> anyhow::Result<Self> {
         install_tls();
-        let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        let listener = listen(config.listen).await.with_context(|| {
             format!("{} cannot be listened on; set STAGEWATCH_LISTEN to a free one", config.listen)
         })?;
         let address = listener.local_addr()?;
@@ -76,8 +100,9 @@ impl Server {
             let dir = config.data_dir.display();
             format!("the data folder {dir} cannot be made; set STAGEWATCH_DATA_DIR to another")
         })?;
-        let vsphere = vsphere::connect(&config)?;
+        let vsphere = connect(&config)?;
         let (options, embedded) = database(&config).await?;
+        let session = vsphere.session.clone();
         let parts = Parts::new(config, options, vsphere, embedded.is_none());
         let mut server = Self {
             address,
@@ -87,12 +112,16 @@ impl Server {
             pool: parts.pool.clone(),
             supervisor: None,
             embedded,
+            session,
         };
         if let Some(embedded) = server.embedded.clone() {
             let token = server.database_shutdown.clone();
             server.supervisor = Some(tokio::spawn(async move { embedded.supervise(token).await }));
             // The private PostgreSQL answers already: what is wrong now ends the start.
             parts.prepare().await?;
+            // Nobody else can use it while this server holds the data folder's lock, so whoever had
+            // a lease is dead: its work need not wait until the lease has run out.
+            parts.saga.leases.end_all().await?;
         }
         parts.announce(address);
         server.tasks.spawn(parts.run(listener));
@@ -100,7 +129,7 @@ impl Server {
     }
 
     /// The address that answers.
-    pub fn address(&self) -> std::net::SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -116,6 +145,7 @@ impl Server {
             warn!("some tasks did not end in time");
             self.tasks.abort_all();
         }
+        vsphere::log_out(self.session.take()).await;
         self.pool.close().await;
         self.database_shutdown.cancel();
         if let Some(supervisor) = self.supervisor.take() {
@@ -126,6 +156,22 @@ impl Server {
             embedded.stop().await?;
         }
         Ok(())
+    }
+}
+
+/// Takes the address; one that is still held by a predecessor that is just ending is tried again.
+async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let deadline = tokio::time::Instant::now() + LISTEN_PATIENCE;
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::AddrInUse
+                    && tokio::time::Instant::now() < deadline =>
+            {
+                tokio::time::sleep(LISTEN_PAUSE).await;
+            }
+            bound => return bound,
+        }
     }
 }
 
@@ -175,7 +221,7 @@ impl Parts {
         vsphere: Vsphere,
         wait_for_database: bool,
     ) -> Self {
-        let Vsphere { port, name, simulated } = vsphere;
+        let Vsphere { port, name, simulated, session: _ } = vsphere;
         let pool = postgres::pool(options);
         let shutdown = CancellationToken::new();
         let clock = Arc::new(PostgresClock::new());
@@ -222,12 +268,7 @@ impl Parts {
             slow_after: config.slow_after,
             wake,
         }));
-        let files = file_limit();
-        let connections_max =
-            usize::try_from(files.saturating_sub(RESERVED_FILES)).unwrap_or(1024).max(16);
-        let streams = usize::try_from(config.max_streams).unwrap_or(usize::MAX);
-        // Some connections are kept for those who do not stream.
-        let streams = streams.min(connections_max - connections_max / 8);
+        let (connections_max, streams) = places(config.max_streams);
         let state = AppState {
             query,
             requests,
@@ -317,10 +358,10 @@ impl Parts {
         }
     }
 
-    fn announce(&self, address: std::net::SocketAddr) {
+    fn announce(&self, address: SocketAddr) {
         if !self.state.site_dir.join("pkg/stagewatch.js").exists() {
             warn!(
-                "the page's script is not in {}: pages work, but do not move by themselves; `make site` builds it",
+                "the page's script is not in {}: pages work, but do not move by themselves; `scripts/build-site` builds it",
                 self.state.site_dir.display()
             );
         }
@@ -336,6 +377,15 @@ fn site_dir(set: Option<PathBuf>) -> PathBuf {
         site.is_dir().then_some(site)
     };
     set.or_else(beside).unwrap_or_else(|| PathBuf::from("target/site"))
+}
+
+/// How many connections and streams there may be at once, within the file limit.
+fn places(max_streams: u32) -> (usize, usize) {
+    let connections = file_limit().saturating_sub(RESERVED_FILES);
+    let connections = usize::try_from(connections).unwrap_or(CONNECTIONS_MIN).max(CONNECTIONS_MIN);
+    let streams = usize::try_from(max_streams).unwrap_or(usize::MAX);
+    // Some connections are kept for those who do not stream.
+    (connections, streams.min(connections - connections / 8))
 }
 
 /// How many files this process may open; the soft limit is raised to the hard one first.

@@ -168,9 +168,12 @@ impl Config {
     pub fn read<T: Into<OsString> + Clone>(
         args: impl IntoIterator<Item = T>,
     ) -> Result<Self, Refusal> {
-        let config = Self::try_parse_from(args).map_err(|error| match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Asked(error.to_string()),
-            _ => Refusal::Wrong(one_line(&error)),
+        let config = Self::try_parse_from(args).map_err(|error| {
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+                Refusal::Asked(error.to_string())
+            } else {
+                Refusal::Wrong(one_line(&error))
+            }
         })?;
         config.check().map_err(Refusal::Wrong)?;
         Ok(config)

@@ -22,7 +22,7 @@ use crate::domain::spec::VmSpec;
 const KEY_CHARS_MAX: usize = 255;
 
 /// `POST /api/requests`
-pub async fn create(
+pub(super) async fn create(
     State(state): State<AppState>,
     Asking(viewer): Asking,
     request: Request,
@@ -69,7 +69,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 }
 
 /// `GET /api/requests`
-pub async fn list(
+pub(super) async fn list(
     State(state): State<AppState>,
     Asking(viewer): Asking,
     RawQuery(query): RawQuery,
@@ -110,7 +110,7 @@ pub(super) async fn page(
 }
 
 /// `GET /api/requests/{id}`
-pub async fn show(
+pub(super) async fn show(
     State(state): State<AppState>,
     Asking(viewer): Asking,
     Path(id): Path<String>,
@@ -120,7 +120,7 @@ pub async fn show(
 }
 
 /// `GET /api/requests/{id}/history`
-pub async fn history(
+pub(super) async fn history(
     State(state): State<AppState>,
     Asking(viewer): Asking,
     Path(id): Path<String>,
@@ -142,7 +142,7 @@ pub async fn history(
 }
 
 /// `GET /api/templates`
-pub async fn templates(
+pub(super) async fn templates(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Items<api::Template>>, ApiError> {

@@ -57,7 +57,7 @@ enum Begin {
 }
 
 /// `GET /api/requests/{id}/provisioning-progress`
-pub async fn progress(
+pub(super) async fn progress(
     State(state): State<AppState>,
     Asking(viewer): Asking,
     Path(id): Path<String>,
@@ -68,7 +68,7 @@ pub async fn progress(
 }
 
 /// `GET /api/requests/{id}/provisioning-progress/events`
-pub async fn events(
+pub(super) async fn events(
     State(state): State<AppState>,
     Asking(viewer): Asking,
     Path(id): Path<String>,

@@ -12,9 +12,9 @@ use super::lease::Lease;
 use crate::application::feed::lock;
 use crate::application::journal::{OpenRequest, RecordError};
 use crate::domain::ports::event_store::{Claim, StoreError};
-use crate::domain::ports::vsphere::{Checkpoint, ProgressSink, Stop, UndoneStep};
-use crate::domain::stage::VmProvisioningStage;
-use crate::domain::vm::{Command, DecideError, VmAggregate};
+use crate::domain::ports::vsphere::{Checkpoint, ProgressSink, Stop, TaskOperation, UndoneStep};
+use crate::domain::stage::VmProvisioningStage as Stage;
+use crate::domain::vm::{Command, DecideError, RequestedVm, VmAggregate, VmStatus};
 
 /// How long is waited before a write that PostgreSQL could not take is repeated.
 const WRITE_PAUSE: Duration = Duration::from_millis(250);
@@ -55,8 +55,18 @@ impl<'a> SagaSink<'a> {
         self.checkpoint.lock().await.clone()
     }
 
-    pub(super) async fn checkpointed_task(&self) -> Option<String> {
-        self.checkpoint.lock().await.task.as_ref().map(|task| task.moref.0.clone())
+    /// The task that an earlier worker left in flight, if it is of the stage that is gone on with: a
+    /// task of an earlier stage has ended, whatever the checkpoint still says.
+    pub(super) async fn task_in_flight(&self, vm: &RequestedVm) -> Option<String> {
+        let checkpoint = self.checkpoint.lock().await;
+        let task = checkpoint.task.as_ref()?;
+        let of_this_stage = match task.operation {
+            TaskOperation::Clone => vm.stage == Stage::Cloning,
+            TaskOperation::Reconfigure | TaskOperation::Customize => vm.stage == Stage::Configuring,
+            TaskOperation::PowerOn => vm.stage == Stage::PoweringOn,
+            TaskOperation::PowerOff | TaskOperation::Destroy => vm.status == VmStatus::Undoing,
+        };
+        of_this_stage.then(|| task.moref.0.clone())
     }
 
     /// Records a command, again and again while PostgreSQL is away and the lease holds.
@@ -91,7 +101,7 @@ impl<'a> SagaSink<'a> {
 
 #[async_trait]
 impl ProgressSink for SagaSink<'_> {
-    async fn stage(&self, stage: VmProvisioningStage, details: Option<String>) -> Result<(), Stop> {
+    async fn stage(&self, stage: Stage, details: Option<String>) -> Result<(), Stop> {
         self.record(Command::UpdateProgress { stage, details }).await
     }
 

@@ -1,6 +1,7 @@
 //! A vCenter between the adapter and the one under test: it counts what is changed, and loses what a
 //! test wants lost. So every vCenter can be made to fail in the same ways.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,11 +30,17 @@ pub(crate) struct Observed {
     inner: Arc<dyn VcenterApi>,
     log: Log,
     losses: Mutex<Vec<(&'static str, Loss)>>,
+    veiled: AtomicUsize,
 }
 
 impl Observed {
     pub(crate) fn new(inner: Arc<dyn VcenterApi>) -> Arc<Self> {
-        Arc::new(Self { inner, log: Log::default(), losses: Mutex::default() })
+        Arc::new(Self {
+            inner,
+            log: Log::default(),
+            losses: Mutex::default(),
+            veiled: AtomicUsize::new(0),
+        })
     }
 
     /// What was changed so far, and what sinks over the same log were told.
@@ -44,16 +51,24 @@ impl Observed {
     /// The changing calls so far.
     pub(crate) fn changes(&self) -> Vec<&'static str> {
         let log = self.log.lock().unwrap();
-        let change = |entry: &Entry| match entry {
-            Entry::Change(method) => Some(*method),
-            _ => None,
-        };
+        let change =
+            |entry: &Entry| if let Entry::Change(method) = entry { Some(*method) } else { None };
         log.iter().filter_map(change).collect()
     }
 
     /// Loses the next call of this method. Several for one method queue up.
     pub(crate) fn lose(&self, method: &'static str, loss: Loss) {
         self.losses.lock().unwrap().push((method, loss));
+    }
+
+    /// Hides in the next `times` reads of a VM whose it is: so looks one whose clone is running.
+    pub(crate) fn veil(&self, times: usize) {
+        self.veiled.store(times, Ordering::SeqCst);
+    }
+
+    fn is_veiled(&self) -> bool {
+        let less = |left: usize| left.checked_sub(1);
+        self.veiled.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok()
     }
 
     fn loss(&self, method: &'static str) -> Option<Loss> {
@@ -111,7 +126,12 @@ impl VcenterApi for Observed {
     }
 
     async fn vm(&self, vm: &MoRef) -> Result<Option<VmInfo>, ApiError> {
-        self.pass("vm", self.inner.vm(vm)).await
+        let info = self.pass("vm", self.inner.vm(vm)).await?;
+        let veiled = info.is_some() && self.is_veiled();
+        Ok(info.map(|info| match veiled {
+            true => VmInfo { instance_uuid: None, mark: None, ..info },
+            false => info,
+        }))
     }
 
     async fn clone_vm(&self, clone: &CloneSpec, deadline: Duration) -> Result<MoRef, ApiError> {

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use server::domain::ports::vsphere::{Checkpoint, ProgressSink, Stop, UndoneStep};
+use server::domain::ports::vsphere::{Checkpoint, ProgressSink, Stop, TaskOperation, UndoneStep};
 use server::domain::stage::VmProvisioningStage;
 use tokio::sync::watch;
 
 /// How long a test waits for something that must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One line of what happened, in order: what the sink was told, and what was called meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +32,10 @@ pub(crate) struct Recorder {
     log: Log,
     checkpoint: Mutex<Checkpoint>,
     stop_at: Option<usize>,
+    stop_at_stage: Option<VmProvisioningStage>,
     calls: AtomicUsize,
-    stage: watch::Sender<Option<VmProvisioningStage>>,
+    stages_told: watch::Sender<usize>,
+    checkpoints_told: watch::Sender<usize>,
     live: watch::Sender<Option<String>>,
     percentages: Mutex<Vec<u8>>,
 }
@@ -48,8 +50,10 @@ impl Recorder {
             log,
             checkpoint: Mutex::default(),
             stop_at: None,
+            stop_at_stage: None,
             calls: AtomicUsize::new(0),
-            stage: watch::Sender::new(None),
+            stages_told: watch::Sender::new(0),
+            checkpoints_told: watch::Sender::new(0),
             live: watch::Sender::new(None),
             percentages: Mutex::default(),
         }
@@ -58,6 +62,21 @@ impl Recorder {
     /// A sink whose call number `n` (from 0) ends the work, and does not remember what it was told.
     pub(crate) fn stopping_at(n: usize) -> Self {
         Self { stop_at: Some(n), ..Self::new() }
+    }
+
+    /// A sink that ends the work at this stage.
+    pub(crate) fn stopping_at_stage(stage: VmProvisioningStage) -> Self {
+        Self { stop_at_stage: Some(stage), ..Self::new() }
+    }
+
+    /// A sink of a later run.
+    pub(crate) fn resuming(checkpoint: Checkpoint) -> Self {
+        Self { checkpoint: Mutex::new(checkpoint), ..Self::new() }
+    }
+
+    /// Both.
+    pub(crate) fn resuming_and_stopping_at(checkpoint: Checkpoint, n: usize) -> Self {
+        Self { stop_at: Some(n), ..Self::resuming(checkpoint) }
     }
 
     /// What a later run would resume from.
@@ -71,25 +90,24 @@ impl Recorder {
 
     /// The stages in the order in which they were told.
     pub(crate) fn stages(&self) -> Vec<VmProvisioningStage> {
-        let stage = |entry| match entry {
-            Entry::Stage(stage, _) => Some(stage),
-            _ => None,
-        };
+        let stage = |entry| if let Entry::Stage(stage, _) = entry { Some(stage) } else { None };
         self.entries().into_iter().filter_map(stage).collect()
     }
 
     pub(crate) fn details_of(&self, wanted: VmProvisioningStage) -> Option<String> {
-        self.entries().into_iter().find_map(|entry| match entry {
-            Entry::Stage(stage, details) if stage == wanted => details,
-            _ => None,
-        })
+        let details = |entry| match entry {
+            Entry::Stage(stage, details) if stage == wanted => Some(details),
+            Entry::Stage(..)
+            | Entry::Checkpoint(_)
+            | Entry::Undone(_)
+            | Entry::MayChange(_)
+            | Entry::Change(_) => None,
+        };
+        self.entries().into_iter().find_map(details).flatten()
     }
 
     pub(crate) fn undone_steps(&self) -> Vec<UndoneStep> {
-        let step = |entry| match entry {
-            Entry::Undone(step) => Some(step),
-            _ => None,
-        };
+        let step = |entry| if let Entry::Undone(step) = entry { Some(step) } else { None };
         self.entries().into_iter().filter_map(step).collect()
     }
 
@@ -97,11 +115,22 @@ impl Recorder {
         self.percentages.lock().unwrap().clone()
     }
 
-    /// Returns when this stage was told.
-    pub(crate) async fn until_stage(&self, stage: VmProvisioningStage) {
-        let mut told = self.stage.subscribe();
-        let waited = tokio::time::timeout(PATIENCE, told.wait_for(|told| *told == Some(stage)));
+    /// Returns when this stage was told for the `times`th time.
+    pub(crate) async fn until_stage(&self, stage: VmProvisioningStage, times: usize) {
+        let mut told = self.stages_told.subscribe();
+        let enough =
+            |_: &usize| self.stages().iter().filter(|told| **told == stage).count() >= times;
+        let waited = tokio::time::timeout(PATIENCE, told.wait_for(enough));
         drop(waited.await.unwrap_or_else(|_| panic!("{stage} was not told")).unwrap());
+    }
+
+    /// Returns when a task that does this is in flight.
+    pub(crate) async fn until_task(&self, operation: TaskOperation) {
+        let mut told = self.checkpoints_told.subscribe();
+        let has_task =
+            |_: &usize| self.checkpoint().task.is_some_and(|task| task.operation == operation);
+        let waited = tokio::time::timeout(PATIENCE, told.wait_for(has_task));
+        drop(waited.await.expect("a task was not told").unwrap());
     }
 
     /// Returns when something with these words was told live.
@@ -114,7 +143,9 @@ impl Recorder {
 
     fn hear(&self, entry: Entry) -> Result<(), Stop> {
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
-        if self.stop_at == Some(number) {
+        let at_stage =
+            matches!(&entry, Entry::Stage(stage, _) if self.stop_at_stage == Some(*stage));
+        if self.stop_at == Some(number) || at_stage {
             return Err(Stop::Fenced);
         }
         self.log.lock().unwrap().push(entry);
@@ -126,13 +157,14 @@ impl Recorder {
 impl ProgressSink for Recorder {
     async fn stage(&self, stage: VmProvisioningStage, details: Option<String>) -> Result<(), Stop> {
         self.hear(Entry::Stage(stage, details))?;
-        self.stage.send_replace(Some(stage));
+        self.stages_told.send_modify(|told| *told += 1);
         Ok(())
     }
 
     async fn checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), Stop> {
         self.hear(Entry::Checkpoint(checkpoint.clone()))?;
         *self.checkpoint.lock().unwrap() = checkpoint.clone();
+        self.checkpoints_told.send_modify(|told| *told += 1);
         Ok(())
     }
 

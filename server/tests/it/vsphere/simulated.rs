@@ -1,6 +1,7 @@
-//! The simulated vCenter under the contract, and what only it can show.
+//! The simulated vCenter: under the contract, and what only it can show.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,20 +10,34 @@ use server::infrastructure::vsphere::api::VcenterApi;
 use server::infrastructure::vsphere::simulated::{SimulatedSettings, SimulatedVcenter};
 use tempfile::TempDir;
 
-use super::contract::{Target, contract_tests};
+use super::contract::Target;
 
-/// A simulated vCenter in a folder of its own.
-struct Simulated {
+mod adapter;
+mod demo;
+mod vcenter;
+
+/// The tests of the contract where every task has ended when it is first looked at.
+mod at_once {
+    crate::vsphere::contract::contract_tests!(super::Simulated<0>);
+}
+
+/// The tests of the contract where tasks take their time: what was interrupted is still running when
+/// it is resumed, and a clone is not to be seen until it has ended.
+mod in_flight {
+    crate::vsphere::contract::contract_tests!(super::Simulated<40>);
+}
+
+/// A simulated vCenter in a folder of its own, with this mean stage time in milliseconds.
+struct Simulated<const DELAY_MS: u64> {
     vcenter: SimulatedVcenter,
     _folder: TempDir,
 }
 
 #[async_trait]
-impl Target for Simulated {
+impl<const DELAY_MS: u64> Target for Simulated<DELAY_MS> {
     async fn fresh() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let settings = SimulatedSettings { delay: Duration::ZERO, seed: Some(1) };
-        let vcenter = SimulatedVcenter::open(folder.path(), settings).unwrap();
+        let vcenter = open(folder.path(), Duration::from_millis(DELAY_MS));
         vcenter.script().hold_addresses();
         Self { vcenter, _folder: folder }
     }
@@ -44,4 +59,6 @@ impl Target for Simulated {
     }
 }
 
-contract_tests!(Simulated);
+fn open(folder: &Path, delay: Duration) -> SimulatedVcenter {
+    SimulatedVcenter::open(folder, SimulatedSettings { delay, seed: Some(1) }).unwrap()
+}

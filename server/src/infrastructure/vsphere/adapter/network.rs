@@ -85,8 +85,16 @@ impl Run<'_> {
                 if begun.elapsed() < IDLE_PAUSE.min(wait) {
                     tokio::time::sleep(IDLE_PAUSE.min(wait)).await;
                 }
+                // A long silence may mean that there is no VM any more.
+                self.our_vm(vm).await?;
             } else {
-                self.progress.live(None, Some(describe(&guest)));
+                let details = match candidate {
+                    Some(Candidate { address, .. }) => {
+                        format!("{address} seen, making sure that it stays")
+                    }
+                    None => describe(&guest),
+                };
+                self.progress.live(None, Some(details));
             }
             seen = Some(guest);
         }
@@ -161,4 +169,95 @@ fn describe(guest: &GuestInfo) -> String {
     }
     let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
     format!("{tools}, {nic}, only {} seen", addresses.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    fn nic(mac: &str, addresses: &[&str]) -> GuestNic {
+        let addresses = addresses.iter().map(|text| ip(text)).collect();
+        GuestNic { mac: Some(mac.to_owned()), connected: true, addresses }
+    }
+
+    fn guest(main: Option<&str>, nics: Vec<GuestNic>) -> GuestInfo {
+        GuestInfo { ip_address: main.map(ip), nics, tools_running: true, hostname: None }
+    }
+
+    fn found(guest: &GuestInfo) -> Option<IpAddr> {
+        usable_address(guest, &["00:50:56:00:00:01".to_owned()], None)
+    }
+
+    const OURS: &str = "00:50:56:00:00:01";
+    const BRIDGE: &str = "02:42:ac:11:00:01";
+
+    #[test]
+    fn addresses_that_nobody_can_reach_are_ignored() {
+        for address in [
+            "127.0.0.1",
+            "169.254.7.7",
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "ff02::1",
+        ] {
+            assert_eq!(found(&guest(Some(address), vec![])), None, "{address}");
+            assert_eq!(found(&guest(None, vec![nic(OURS, &[address])])), None, "{address}");
+        }
+    }
+
+    #[test]
+    fn ipv4_comes_before_ipv6_and_the_main_address_before_others() {
+        let both = nic(OURS, &["fe80::1", "2001:db8::7", "10.0.0.7", "10.0.0.8"]);
+        assert_eq!(found(&guest(None, vec![both.clone()])), Some(ip("10.0.0.7")));
+        assert_eq!(found(&guest(Some("10.0.0.8"), vec![both.clone()])), Some(ip("10.0.0.8")));
+        assert_eq!(found(&guest(Some("2001:db8::7"), vec![both])), Some(ip("10.0.0.7")));
+        let only_v6 = nic(OURS, &["fe80::1", "2001:db8::7"]);
+        assert_eq!(found(&guest(None, vec![only_v6])), Some(ip("2001:db8::7")));
+    }
+
+    #[test]
+    fn a_bridge_inside_the_guest_is_not_the_vm() {
+        let bridge = nic(BRIDGE, &["172.17.0.1"]);
+        assert_eq!(found(&guest(Some("172.17.0.1"), vec![bridge.clone()])), None);
+        let ours = nic(&OURS.to_uppercase(), &["10.0.0.7"]);
+        assert_eq!(found(&guest(Some("172.17.0.1"), vec![bridge, ours])), Some(ip("10.0.0.7")));
+    }
+
+    #[test]
+    fn without_known_cards_the_main_address_counts() {
+        assert_eq!(found(&guest(Some("10.0.0.7"), vec![])), Some(ip("10.0.0.7")));
+        assert_eq!(found(&guest(Some("10.0.0.7"), vec![nic(OURS, &[])])), Some(ip("10.0.0.7")));
+        let unnamed = GuestNic { mac: None, ..nic(OURS, &["10.0.0.9"]) };
+        assert_eq!(found(&guest(None, vec![unnamed])), Some(ip("10.0.0.9")));
+    }
+
+    #[test]
+    fn a_fixed_address_is_the_only_one_that_counts() {
+        let macs = [OURS.to_owned()];
+        let wanted = Some(ip("10.0.0.9"));
+        let other = guest(Some("10.0.0.7"), vec![nic(OURS, &["10.0.0.7"])]);
+        assert_eq!(usable_address(&other, &macs, wanted), None);
+        let right = guest(Some("10.0.0.7"), vec![nic(OURS, &["10.0.0.7", "10.0.0.9"])]);
+        assert_eq!(usable_address(&right, &macs, wanted), wanted);
+    }
+
+    #[test]
+    fn what_was_seen_is_told_in_words() {
+        assert_eq!(
+            describe(&guest(Some("fe80::1"), vec![nic(OURS, &["fe80::1"])])),
+            "Tools running, NIC connected, only fe80::1 seen"
+        );
+        assert_eq!(
+            describe(&GuestInfo::default()),
+            "Tools not running, no NIC reported, no address seen"
+        );
+    }
 }

@@ -29,8 +29,6 @@ pub(super) enum Ended {
 
 impl Run<'_> {
     /// Waits until a task has ended, and tells live how far it is.
-    ///
-    /// `running` is called once, when the task is seen not to have ended yet.
     pub(super) async fn wait_for_task(&self, task: &TaskInFlight) -> Result<Ended, VsphereError> {
         let deadline = self.task_deadline(task.operation);
         let end = Instant::now() + deadline;
@@ -41,10 +39,8 @@ impl Run<'_> {
             if left.is_zero() && seen.is_some() {
                 return Err(timed_out(task.operation, deadline));
             }
-            let info = match self.look_at_task(&task.moref, seen.as_ref(), left).await? {
-                Some(info) => info,
-                None => return Ok(Ended::Unknown),
-            };
+            let looked = self.look_at_task(&task.moref, seen.as_ref(), left).await?;
+            let Some(info) = looked else { return Ok(Ended::Unknown) };
             match &info.state {
                 TaskState::Success => return Ok(Ended::Success(info.result)),
                 TaskState::Error(fault) => return Ok(Ended::Failed(fault.clone())),

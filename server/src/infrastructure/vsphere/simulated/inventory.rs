@@ -81,10 +81,12 @@ pub(super) struct Task {
     pub(super) ends: Millis,
     /// The VM that it works on; of a clone the VM that it makes.
     pub(super) target: u64,
-    pub(super) effect: Effect,
+    /// What it will do; gone once it has ended.
+    pub(super) effect: Option<Effect>,
     /// The fault in which it ends, if it does not succeed.
     pub(super) fault: Option<TaskFault>,
-    pub(super) ended: bool,
+    /// Whether its result is a VM.
+    pub(super) clones: bool,
 }
 
 /// What a task does when it ends well.
@@ -194,14 +196,15 @@ impl Inventory {
         let mut due: Vec<(Millis, u64)> = self
             .tasks
             .iter()
-            .filter(|(_, task)| !task.ended && task.ends <= now)
+            .filter(|(_, task)| !task.has_ended() && task.ends <= now)
             .map(|(number, task)| (task.ends, *number))
             .collect();
         due.sort_unstable();
         for (_, number) in due {
             self.end_task(number);
         }
-        let ended = self.tasks.iter().filter(|(_, task)| task.ended).map(|(number, _)| *number);
+        let ended =
+            self.tasks.iter().filter(|(_, task)| task.has_ended()).map(|(number, _)| *number);
         let ended: Vec<u64> = ended.collect();
         for number in ended.iter().take(ended.len().saturating_sub(ENDED_TASKS_KEPT)) {
             self.tasks.remove(number);
@@ -210,44 +213,19 @@ impl Inventory {
 
     fn end_task(&mut self, number: u64) {
         let Some(task) = self.tasks.get_mut(&number) else { return };
-        task.ended = true;
-        if task.fault.is_some() {
-            return;
-        }
+        let effect = task.effect.take().filter(|_| task.fault.is_none());
         let target = task.target;
-        if let Effect::Clone(vm) = &task.effect {
-            let vm = (**vm).clone();
-            self.vms.insert(target, vm);
-            return;
-        }
-        let Some(vm) = self.vms.get_mut(&target) else {
-            task.fault = Some(not_found(&vm_moref(target)).into());
-            return;
-        };
-        match &task.effect {
-            Effect::Clone(_) => {}
-            Effect::Reconfigure { cpus, memory_mib, annotation } => {
-                vm.cpus = cpus.unwrap_or(vm.cpus);
-                vm.memory_mib = memory_mib.unwrap_or(vm.memory_mib);
-                if let Some(annotation) = annotation {
-                    vm.annotation.clone_from(annotation);
-                }
-            }
-            Effect::Customize(settings) => vm.pending = Some(settings.clone()),
-            Effect::PowerOn(boot) => {
-                vm.powered_on = true;
-                vm.boot = Some(boot.clone());
-                if let Some(settings) = vm.pending.take() {
-                    vm.settings = settings;
-                }
-            }
-            Effect::PowerOff => {
-                vm.powered_on = false;
-                vm.boot = None;
-            }
-            Effect::Destroy => {
+        let Some(effect) = effect else { return };
+        if let Effect::Clone(vm) = effect {
+            self.vms.insert(target, *vm);
+        } else if let Some(vm) = self.vms.get_mut(&target) {
+            let destroyed = matches!(effect, Effect::Destroy);
+            effect.act_on(vm);
+            if destroyed {
                 self.vms.remove(&target);
             }
+        } else {
+            task.fault = Some(not_found(&vm_moref(target)).into());
         }
     }
 
@@ -261,9 +239,15 @@ impl Inventory {
         fault: Option<Fault>,
     ) -> MoRef {
         let number = self.next_number();
-        let ends = now.saturating_add(takes);
-        let fault = fault.map(TaskFault::from);
-        self.tasks.insert(number, Task { started: now, ends, target, effect, fault, ended: false });
+        let task = Task {
+            started: now,
+            ends: now.saturating_add(takes),
+            target,
+            clones: matches!(effect, Effect::Clone(_)),
+            effect: Some(effect),
+            fault: fault.map(TaskFault::from),
+        };
+        self.tasks.insert(number, task);
         self.settle(now);
         task_moref(number)
     }
@@ -279,25 +263,56 @@ impl Inventory {
         self.tasks.get(&number_of(moref, "task-")?)
     }
 
-    /// Whether a task is running on this VM.
-    pub(super) fn is_busy(&self, number: u64) -> bool {
-        self.tasks.values().any(|task| !task.ended && task.target == number)
+    /// When the task that is running on this VM ends, if there is one.
+    pub(super) fn free_at(&self, number: u64) -> Option<Millis> {
+        let running = self.tasks.values().find(|task| !task.has_ended() && task.target == number);
+        running.map(|task| task.ends)
     }
 
     /// The VMs that clones in flight will make.
     pub(super) fn in_flight(&self) -> impl Iterator<Item = &Vm> {
-        self.tasks.values().filter(|task| !task.ended).filter_map(|task| match &task.effect {
-            Effect::Clone(vm) => Some(&**vm),
-            Effect::Reconfigure { .. }
-            | Effect::Customize(_)
-            | Effect::PowerOn(_)
-            | Effect::PowerOff
-            | Effect::Destroy => None,
+        self.tasks.values().filter_map(|task| {
+            if let Some(Effect::Clone(vm)) = &task.effect { Some(&**vm) } else { None }
         })
     }
 }
 
+impl Effect {
+    /// Does to a VM what its task was to do.
+    fn act_on(self, vm: &mut Vm) {
+        match self {
+            Self::Clone(_) | Self::Destroy => {}
+            Self::Reconfigure { cpus, memory_mib, annotation } => {
+                vm.cpus = cpus.unwrap_or(vm.cpus);
+                vm.memory_mib = memory_mib.unwrap_or(vm.memory_mib);
+                vm.annotation = annotation.unwrap_or_else(|| std::mem::take(&mut vm.annotation));
+            }
+            Self::Customize(settings) => vm.pending = Some(settings),
+            Self::PowerOn(boot) => {
+                vm.powered_on = true;
+                vm.boot = Some(boot);
+                if let Some(settings) = vm.pending.take() {
+                    vm.settings = settings;
+                }
+            }
+            Self::PowerOff => {
+                vm.powered_on = false;
+                vm.boot = None;
+            }
+        }
+    }
+}
+
 impl Task {
+    pub(super) fn has_ended(&self) -> bool {
+        self.effect.is_none()
+    }
+
+    /// The VM that a finished clone made.
+    pub(super) fn result(&self) -> Option<MoRef> {
+        self.clones.then(|| vm_moref(self.target))
+    }
+
     /// When it leaves the queue.
     pub(super) fn leaves_queue(&self) -> Millis {
         self.started + (self.ends - self.started) / QUEUED_SHARE

@@ -2,10 +2,10 @@
 
 use super::guest::Boot;
 use super::inventory::{Effect, GuestSettings, Inventory, Vm, mac, not_found, vm_moref};
+use super::refused;
 use super::script::Operation;
-use super::templates::{Behaviour, NETWORKS, SLOW_CLONE_SHARE, behaviour};
-use super::timing::{Millis, Timing};
-use super::{inventory, refused};
+use super::templates::{Behaviour, NETWORKS, SLOW_CLONE_STAGES, behaviour};
+use super::timing::{Millis, Timing, millis};
 use crate::domain::ids::MoRef;
 use crate::domain::ports::vsphere::VmTemplate;
 use crate::infrastructure::vsphere::api::{
@@ -59,15 +59,14 @@ impl Rules<'_> {
             lease: inventory.next_lease(),
             ..source
         };
-        let share = match behaviour(&vm.origin) {
-            Behaviour::SlowClone => SLOW_CLONE_SHARE,
-            Behaviour::Ordinary
-            | Behaviour::FailsConfiguring
-            | Behaviour::NoAddress
-            | Behaviour::Flaky => 1.0,
+        let takes = if behaviour(&vm.origin) == Behaviour::SlowClone {
+            let at_least = millis(self.timing.mean() * SLOW_CLONE_STAGES);
+            self.timing.draw(f64::from(SLOW_CLONE_STAGES)).max(at_least)
+        } else {
+            self.timing.draw(1.0)
         };
         let effect = Effect::Clone(Box::new(vm));
-        Ok(self.start(inventory, share, number, effect, None))
+        Ok(inventory.start(self.now, takes, number, effect, self.task_fault.clone()))
     }
 
     pub(super) fn reconfigure_vm(
@@ -261,13 +260,6 @@ fn is_flaky(vm: &Vm) -> bool {
     behaviour(&vm.origin) == Behaviour::Flaky
 }
 
-impl inventory::Task {
-    /// The VM that a finished clone made.
-    pub(super) fn result(&self) -> Option<MoRef> {
-        matches!(self.effect, Effect::Clone(_)).then(|| vm_moref(self.target))
-    }
-}
-
 /// The VM, when nothing else is being done to it.
 fn idle<'a>(
     inventory: &'a Inventory,
@@ -275,7 +267,7 @@ fn idle<'a>(
     operation: Operation,
 ) -> Result<(u64, &'a Vm), ApiError> {
     let (number, vm) = inventory.vm(moref).ok_or_else(|| refused(operation, not_found(moref)))?;
-    if inventory.is_busy(number) {
+    if inventory.free_at(number).is_some() {
         let message = "Another task is already in progress.";
         return Err(refused(operation, fault("TaskInProgress", message)));
     }

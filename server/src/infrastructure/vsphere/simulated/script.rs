@@ -243,7 +243,7 @@ impl Script {
     pub async fn finish_tasks(&self) -> io::Result<()> {
         self.shared
             .change(|inventory, now| {
-                for task in inventory.tasks.values_mut().filter(|task| !task.ended) {
+                for task in inventory.tasks.values_mut().filter(|task| !task.has_ended()) {
                     task.ends = now;
                 }
                 inventory.settle(now);
