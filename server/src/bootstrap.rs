@@ -29,6 +29,7 @@ use crate::domain::ports::journal_tail::JournalTail;
 use crate::http::frames::{Epoch, ProtocolFrames};
 use crate::http::{AppState, router, serve};
 use crate::infrastructure::clock::PostgresClock;
+use crate::infrastructure::postgres::doorbell::PgDoorbell;
 use crate::infrastructure::postgres::embedded::EmbeddedPostgres;
 use crate::infrastructure::postgres::event_store::PgEventStore;
 use crate::infrastructure::postgres::leases::PgLeases;
@@ -209,6 +210,8 @@ struct Parts {
     saga: Arc<TriggerProvisioning>,
     feed: Arc<Feed>,
     tail: Arc<PgJournalTail>,
+    doorbell: PgDoorbell,
+    look: Arc<Notify>,
     vcenter: Arc<CurrentVcenter>,
     connections_max: usize,
     /// Whether PostgreSQL may be away at the start.
@@ -234,12 +237,15 @@ impl Parts {
         let renderer = Arc::new(ProtocolFrames::new(epoch.clone()));
         let feed = Arc::new(Feed::new(store.clone(), renderer));
         let wake = Arc::new(Notify::new());
+        let look = Arc::new(Notify::new());
+        let doorbell = PgDoorbell::new(pool.clone(), Arc::clone(&look));
         let journal = Arc::new(Journal::new(
             store.clone(),
             repository.clone(),
             Arc::clone(&vcenter),
             clock.clone(),
             Arc::clone(&feed),
+            Arc::new(doorbell.clone()),
         ));
         let driving = Arc::new(Driving::default());
         let saga = Arc::new(TriggerProvisioning {
@@ -293,6 +299,8 @@ impl Parts {
             saga,
             feed,
             tail,
+            doorbell,
+            look,
             vcenter,
             connections_max,
             wait_for_database,
@@ -338,7 +346,13 @@ impl Parts {
                 self.prepare_patiently().await;
             }
             tokio::join!(
-                tail::run(Arc::clone(&self.feed), self.tail.clone(), self.shutdown.clone()),
+                tail::run(
+                    Arc::clone(&self.feed),
+                    self.tail.clone(),
+                    Arc::clone(&self.look),
+                    self.shutdown.clone(),
+                ),
+                self.doorbell.clone().run(self.shutdown.clone()),
                 Arc::clone(&self.saga).run(self.shutdown.clone()),
                 self.look_at_vcenter(),
             )

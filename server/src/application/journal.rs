@@ -1,8 +1,8 @@
 //! Recording what happens: decide, foresee, tell, append, publish.
 //!
 //! Every write of the application goes through [`Journal::record`], so every event carries the estimate
-//! that was told with it, every read model follows in the same transaction, and every reader on this
-//! server hears of it as soon as it is committed.
+//! that was told with it, every read model follows in the same transaction, and every reader hears
+//! of it as soon as it is committed: those on this server from the feed, those on others by the doorbell.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use crate::domain::event::{NewEvent, VmEvent};
 use crate::domain::ids::{LeaseEpoch, RequestId};
 use crate::domain::ports::clock::Clock;
 use crate::domain::ports::event_store::{Append, AppendError, EventStore, StoreError};
+use crate::domain::ports::journal_tail::Doorbell;
 use crate::domain::ports::progress::ProgressRepository;
 use crate::domain::timeline::Timeline;
 use crate::domain::vm::{Command, DecideError, VmAggregate, decide, evolve};
@@ -29,6 +30,7 @@ pub struct Journal {
     vcenter: Arc<CurrentVcenter>,
     clock: Arc<dyn Clock>,
     feed: Arc<Feed>,
+    doorbell: Arc<dyn Doorbell>,
 }
 
 /// One request as its writer knows it.
@@ -68,8 +70,9 @@ impl Journal {
         vcenter: Arc<CurrentVcenter>,
         clock: Arc<dyn Clock>,
         feed: Arc<Feed>,
+        doorbell: Arc<dyn Doorbell>,
     ) -> Self {
-        Self { store, repository, vcenter, clock, feed }
+        Self { store, repository, vcenter, clock, feed, doorbell }
     }
 
     /// Loads a request; `None` when there is none.
@@ -148,6 +151,7 @@ impl Journal {
             open.take(event);
         }
         self.feed.publish(request, &recorded);
+        self.doorbell.ring();
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use crate::domain::ports::event_store::StoreError;
 
+pub mod doorbell;
 pub mod embedded;
 pub mod event_record;
 pub mod event_store;

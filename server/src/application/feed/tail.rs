@@ -1,8 +1,10 @@
-//! The looking half of the tailer: it notices what was committed without being published here.
+//! The tailer: it notices what was committed without being published here, at once when a doorbell
+//! says so, and before long without one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -17,10 +19,21 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Looks at the journal's tail until `shutdown`.
-pub async fn run(feed: Arc<Feed>, tail: Arc<dyn JournalTail>, shutdown: CancellationToken) {
+///
+/// It looks whenever `rung` says so, and at every [`LOOK_INTERVAL`] anyway.
+pub async fn run(
+    feed: Arc<Feed>,
+    tail: Arc<dyn JournalTail>,
+    rung: Arc<Notify>,
+    shutdown: CancellationToken,
+) {
     let mut horizon: Option<Horizon> = None;
     let mut away = false;
-    while shutdown.run_until_cancelled(tokio::time::sleep(LOOK_INTERVAL)).await.is_some() {
+    let wait = || async {
+        // It does not matter which of both it was.
+        tokio::time::timeout(LOOK_INTERVAL, rung.notified()).await.ok();
+    };
+    while shutdown.run_until_cancelled(wait()).await.is_some() {
         feed.sweep();
         match tokio::time::timeout(LOOK_TIMEOUT, look(&feed, &*tail, horizon.as_ref())).await {
             Ok(Ok(next)) => {

@@ -29,6 +29,12 @@ pub trait JournalTail: Send + Sync + fmt::Debug {
     async fn epoch(&self) -> Result<JournalEpoch, StoreError>;
 }
 
+/// Tells other servers that the journal has grown.
+pub trait Doorbell: Send + Sync + fmt::Debug {
+    /// Something was committed. Never waits; rings that come while one is under way become one.
+    fn ring(&self);
+}
+
 /// Everything below it has been seen (PostgreSQL's `xmin` of a snapshot, as text).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Horizon(pub String);

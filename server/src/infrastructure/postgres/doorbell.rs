@@ -1,0 +1,88 @@
+//! Telling the other servers that the journal has grown, and hearing it from them.
+//!
+//! A doorbell says only "look": what there is to see is read from the journal. So a lost ring costs the
+//! time until the next look, and a ring too many costs one look. It is never rung inside a transaction
+//! that writes: `NOTIFY` takes a lock of the whole cluster and holds it over the commit's fsync.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgListener, PgPool};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::domain::ports::journal_tail::Doorbell;
+
+/// The channel that is rung on.
+const CHANNEL: &str = "stagewatch_journal";
+
+/// The pause before the listening connection is made anew.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long one ring may take before it is given up: the looks go on without it.
+const RING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The doorbell of this server, and its ear for those of others.
+#[derive(Debug, Clone)]
+pub struct PgDoorbell {
+    pool: PgPool,
+    /// Rung by writers of this server. Several rings while one is under way become one.
+    rung: Arc<Notify>,
+    /// Rung when somebody, here or elsewhere, has rung.
+    look: Arc<Notify>,
+}
+
+impl Doorbell for PgDoorbell {
+    fn ring(&self) {
+        self.rung.notify_one();
+    }
+}
+
+impl PgDoorbell {
+    /// A doorbell behind this pool, which has `look` notified when it is rung anywhere.
+    pub fn new(pool: PgPool, look: Arc<Notify>) -> Self {
+        Self { pool, rung: Arc::new(Notify::new()), look }
+    }
+
+    /// Rings and listens until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let both = async { tokio::join!(self.keep_ringing(), self.keep_listening()) };
+        shutdown.run_until_cancelled(both).await;
+    }
+
+    /// One ring at a time, each in a transaction of its own.
+    async fn keep_ringing(&self) {
+        loop {
+            self.rung.notified().await;
+            let ring = sqlx::query!("select pg_notify($1, '')", CHANNEL).execute(&self.pool);
+            match tokio::time::timeout(RING_TIMEOUT, ring).await {
+                Ok(Ok(_)) => {}
+                failed => debug!(error = ?failed, "the doorbell could not be rung"),
+            }
+        }
+    }
+
+    /// Every wake, error and reconnection only means: look.
+    async fn keep_listening(&self) {
+        loop {
+            if let Err(error) = self.listen().await {
+                debug!(error = %error, "the doorbell's connection broke");
+            }
+            self.look.notify_one();
+            tokio::time::sleep(RECONNECT_PAUSE).await;
+        }
+    }
+
+    /// Listens on one connection, until it breaks.
+    async fn listen(&self) -> Result<(), sqlx::Error> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen(CHANNEL).await?;
+        // What was rung before this moment was not heard.
+        self.look.notify_one();
+        while listener.try_recv().await?.is_some() {
+            self.look.notify_one();
+        }
+        Ok(())
+    }
+}
