@@ -38,7 +38,8 @@ type machine struct {
 //	DELETE /rules            everything goes right again
 //	GET    /tasks            the tasks that have ended, and when
 //	POST   /tasks            {"method": "" for all, "delayMs"}: how long tasks take from now on
-//	POST   /addresses        {"withhold", "delayMs"}: whether and how late guests get addresses
+//	POST   /addresses        {"withhold", "delayMs"}: whether DHCP gives any, and how late
+//	POST   /vms/NAME         {"addresses"}: a running guest has exactly these from now on
 //	POST   /sessions/expire  log everybody out
 func newControl(v *vcenter) http.Handler {
 	mux := http.NewServeMux()
@@ -46,11 +47,21 @@ func newControl(v *vcenter) http.Handler {
 		answer(w, listMachines())
 	})
 	mux.HandleFunc("/vms/", func(w http.ResponseWriter, r *http.Request) {
+		var order struct{ Addresses []string }
+		do := v.destroy
 		if r.Method != http.MethodDelete {
-			http.Error(w, "only DELETE", http.StatusMethodNotAllowed)
-			return
+			if !read(w, r, &order) {
+				return
+			}
+			do = func(vm *simulator.VirtualMachine) bool {
+				v.guests.give(vm, order.Addresses)
+				return true
+			}
 		}
-		if !v.destroy(strings.TrimPrefix(r.URL.Path, "/vms/")) {
+		world.Lock()
+		defer world.Unlock()
+		vm := machineNamed(strings.TrimPrefix(r.URL.Path, "/vms/"))
+		if vm == nil || !do(vm) {
 			http.NotFound(w, r)
 		}
 	})
@@ -162,23 +173,21 @@ func networkNames(vm *simulator.VirtualMachine) []string {
 	return names
 }
 
-// destroy removes a VM at once, as somebody else with rights in vCenter may.
-func (v *vcenter) destroy(name string) bool {
-	world.Lock()
-	defer world.Unlock()
-	var found *simulator.VirtualMachine
+func machineNamed(name string) *simulator.VirtualMachine {
 	for _, vm := range virtualMachines() {
 		if vm.Name == name {
-			found = vm
+			return vm
 		}
 	}
-	if found == nil {
-		return false
+	return nil
+}
+
+// destroy removes a VM at once, as somebody else with rights in vCenter may.
+func (v *vcenter) destroy(vm *simulator.VirtualMachine) bool {
+	if vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn {
+		v.library(&methods.PowerOffVM_TaskBody{Req: &types.PowerOffVM_Task{This: vm.Self}})
 	}
-	if found.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn {
-		v.library(&methods.PowerOffVM_TaskBody{Req: &types.PowerOffVM_Task{This: found.Self}})
-	}
-	_, fault := v.library(&methods.Destroy_TaskBody{Req: &types.Destroy_Task{This: found.Self}})
+	_, fault := v.library(&methods.Destroy_TaskBody{Req: &types.Destroy_Task{This: vm.Self}})
 	return fault == nil
 }
 

@@ -145,8 +145,12 @@ impl<T: Watched> Waiter<T> {
             if left >= WAIT_MIN {
                 self.next(left.min(WAIT_MAX)).await?;
                 waited = true;
-            } else if waited || left.is_zero() {
+            } else if waited {
                 break;
+            } else if left.is_zero() {
+                // Only a look.
+                self.next(Duration::ZERO).await?;
+                waited = true;
             } else {
                 // vCenter cannot be asked for so short a wait.
                 match timeout_at(deadline, self.next(WAIT_MIN)).await {
