@@ -37,6 +37,7 @@ type machine struct {
 //	GET    /calls            how often each method was called
 //	POST   /rules            a rule (see there): what goes wrong, for which method, how often
 //	DELETE /rules            everything goes right again
+//	GET    /tasks            the tasks that have ended, and when
 //	POST   /tasks            {"method": "" for all, "delayMs"}: how long tasks take from now on
 //	POST   /addresses        {"withhold", "delayMs"}: whether DHCP gives any, and how late
 //	POST   /vms/NAME         {"addresses"}: a running guest has exactly these from now on
@@ -83,6 +84,10 @@ func newControl(v *vcenter) http.Handler {
 		}
 	})
 	mux.HandleFunc("/tasks", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			answer(w, v.listEnded())
+			return
+		}
 		var order struct {
 			Method  string
 			DelayMS int
