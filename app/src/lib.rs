@@ -4,3 +4,9 @@
 
 pub mod api;
 pub mod backend;
+
+#[cfg(feature = "ssr")]
+pub fn shell(_options: leptos::prelude::LeptosOptions) -> impl leptos::prelude::IntoView {}
+/// x
+#[leptos::prelude::component]
+pub fn App() -> impl leptos::prelude::IntoView {}

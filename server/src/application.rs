@@ -1,1 +1,12 @@
-//! Use cases.
+//! The use cases: accept a request, drive it, tell how far it is, feed those who watch.
+//!
+//! Only ports are called here; what they are made of is not known. Nothing but the saga
+//! ([`trigger_provisioning`]) makes or removes a VM.
+
+pub mod feed;
+pub mod journal;
+pub mod progress_projection;
+pub mod progress_query;
+pub mod requests;
+pub mod trigger_provisioning;
+pub mod vcenter;

@@ -126,6 +126,25 @@ impl VmSpec {
         }
     }
 
+    /// Equal for equal wishes only, whichever request they are of.
+    pub fn fingerprint(&self) -> String {
+        let network = self.network.clone().unwrap_or_default();
+        let address = network.address.map(|fixed| {
+            let gateway = fixed.gateway.map(|gateway| gateway.to_string()).unwrap_or_default();
+            format!("{}/{} {gateway}", fixed.ip, fixed.prefix_len)
+        });
+        // No name has a control character in it, so a line break keeps the fields apart.
+        [
+            self.name.clone(),
+            self.template.clone(),
+            self.cpus.to_string(),
+            self.memory_mib.to_string(),
+            network.name.unwrap_or_default(),
+            address.unwrap_or_default(),
+        ]
+        .join("\n")
+    }
+
     /// The size in a person's words, as `2 CPUs, 4096 MiB`.
     pub fn size(&self) -> String {
         let cpus = if self.cpus == 1 { "CPU" } else { "CPUs" };

@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 
 use super::estimate::{Position, Told};
 use super::event::{Failure, RecordedEvent, VmEvent};
-use super::ids::RequestId;
+use super::ids::{Owner, RequestId, VcenterId};
 use super::ports::event_store::StageSpan;
 use super::ports::vsphere::{UndoneStep, VmProvisioningResult};
+use super::spec::VmSpec;
 use super::stage::VmProvisioningStage as Stage;
 use super::vm::VmStatus;
 
@@ -24,8 +25,14 @@ pub struct Timeline {
     pub at: DateTime<Utc>,
     /// Where the request stands.
     pub status: VmStatus,
-    /// The template it is made from.
-    pub template: String,
+    /// What was asked for.
+    pub spec: VmSpec,
+    /// Who asked.
+    pub owner: Owner,
+    /// When it was accepted.
+    pub requested_at: DateTime<Utc>,
+    /// The vCenter it is made in, from its start on.
+    pub vcenter: Option<VcenterId>,
     /// The stage that is active, failed, or was reached last.
     pub current_stage: Stage,
     /// What vCenter is doing in that stage.
@@ -135,7 +142,9 @@ impl Timeline {
 
     /// The timeline after the first event of a request; `None` for any other event.
     pub fn begin(request: RequestId, first: &RecordedEvent) -> Option<Self> {
-        let VmEvent::VmRequested { spec, slow_after_ms, .. } = &first.event else { return None };
+        let VmEvent::VmRequested { spec, owner, slow_after_ms } = &first.event else {
+            return None;
+        };
         let mark = Mark { seq: first.seq, at: first.recorded_at };
         let mut stages = [StageTimes::PENDING; 6];
         stages[Stage::Created.index()] =
@@ -145,7 +154,10 @@ impl Timeline {
             seq: first.seq,
             at: first.recorded_at,
             status: VmStatus::Queued,
-            template: spec.template.clone(),
+            spec: spec.clone(),
+            owner: owner.clone(),
+            requested_at: first.recorded_at,
+            vcenter: None,
             current_stage: Stage::Created,
             details: None,
             slow_after_ms: *slow_after_ms,
@@ -171,7 +183,8 @@ impl Timeline {
         self.failed_try = None;
         match &recorded.event {
             VmEvent::VmRequested { .. } | VmEvent::VmProvisioningResumed { .. } => {}
-            VmEvent::VmProvisioningStarted { attempt, .. } => {
+            VmEvent::VmProvisioningStarted { attempt, vcenter, .. } => {
+                self.vcenter = Some(vcenter.clone());
                 self.status = VmStatus::Provisioning;
                 self.attempt = *attempt;
                 self.started_at = Some(mark.at);

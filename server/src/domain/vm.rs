@@ -178,6 +178,8 @@ pub struct RequestedVm {
     pub vcenter: Option<VcenterId>,
     /// How many tries of this attempt have failed.
     pub failed_tries: u32,
+    /// How many of them in a row, with nothing achieved between.
+    pub failed_in_a_row: u32,
     /// Whether the newest event says that a try will be repeated.
     pub awaits_retry: bool,
     /// When the first of the tries failed that have failed in a row, with nothing achieved between.
@@ -189,7 +191,7 @@ pub struct RequestedVm {
 impl VmAggregate {
     /// The aggregate after all of `events`.
     pub fn replay(events: &[RecordedEvent]) -> Self {
-        events.iter().fold(Self::default(), |state, recorded| evolve(state, recorded))
+        events.iter().fold(Self::default(), evolve)
     }
 
     /// The newest event's number; 0 before the first.
@@ -241,14 +243,17 @@ fn decide_requested(vm: &RequestedVm, command: Command) -> Result<Vec<VmEvent>, 
         }
         (Provisioning, Command::Complete { vm }) => VmEvent::VmProvisioned { vm },
         (Queued, Command::Fail { code, reason, retryable }) => {
-            // Before the start nothing can have been made, so there is nothing to undo.
             let failure = Failure { stage: Stage::Created, code, reason, retryable };
             VmEvent::VmProvisioningFailed { failure }
         }
+        (Provisioning, Command::Fail { code, reason, retryable }) if vm.stage == Stage::Created => {
+            // The intent to clone is recorded before the clone: without it nothing can have been
+            // made, and there is nothing to undo. What failed was getting to the clone.
+            let failure = Failure { stage: Stage::Cloning, code, reason, retryable };
+            VmEvent::VmProvisioningFailed { failure }
+        }
         (Provisioning, Command::Fail { code, reason, retryable }) => {
-            // A worker that failed before it could begin to clone failed at cloning.
-            let stage = vm.stage.max(Stage::Cloning);
-            let failure = Failure { stage, code, reason, retryable };
+            let failure = Failure { stage: vm.stage, code, reason, retryable };
             VmEvent::VmProvisioningUndoStarted { failure }
         }
         (Undoing, Command::RecordUndone { step }) => VmEvent::VmProvisioningStepUndone { step },
@@ -281,6 +286,7 @@ pub fn evolve(state: VmAggregate, recorded: &RecordedEvent) -> VmAggregate {
                 attempt: 0,
                 vcenter: None,
                 failed_tries: 0,
+                failed_in_a_row: 0,
                 awaits_retry: false,
                 failing_since: None,
                 failure: None,
@@ -302,14 +308,15 @@ fn apply(vm: &mut RequestedVm, recorded: &RecordedEvent) {
             vm.status = VmStatus::Provisioning;
             vm.attempt = *attempt;
             vm.vcenter = Some(vcenter.clone());
-            vm.failing_since = None;
+            achieved(vm);
         }
         VmEvent::VmProvisioningProgressUpdated { current_stage, .. } => {
             vm.stage = vm.stage.max(*current_stage);
-            vm.failing_since = None;
+            achieved(vm);
         }
         VmEvent::VmProvisioningTryFailed { failed_try, .. } => {
             vm.failed_tries = *failed_try;
+            vm.failed_in_a_row += 1;
             vm.awaits_retry = true;
             vm.failing_since = vm.failing_since.or(Some(recorded.recorded_at));
         }
@@ -320,9 +327,9 @@ fn apply(vm: &mut RequestedVm, recorded: &RecordedEvent) {
         VmEvent::VmProvisioningUndoStarted { failure } => {
             vm.status = VmStatus::Undoing;
             vm.failure = Some(failure.clone());
-            vm.failing_since = None;
+            achieved(vm);
         }
-        VmEvent::VmProvisioningStepUndone { .. } => vm.failing_since = None,
+        VmEvent::VmProvisioningStepUndone { .. } => achieved(vm),
         VmEvent::VmProvisioningFailed { failure } => {
             vm.status = VmStatus::Failed;
             vm.failure = Some(failure.clone());
@@ -332,6 +339,12 @@ fn apply(vm: &mut RequestedVm, recorded: &RecordedEvent) {
             vm.failure = Some(failure.clone());
         }
     }
+}
+
+/// Something went forward: what failed before it does not count any more.
+fn achieved(vm: &mut RequestedVm) {
+    vm.failing_since = None;
+    vm.failed_in_a_row = 0;
 }
 
 #[cfg(test)]

@@ -7,4 +7,5 @@
 )]
 
 mod embedded;
+mod soap;
 mod vsphere;

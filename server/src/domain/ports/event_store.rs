@@ -23,6 +23,17 @@ pub trait EventStore: Send + Sync + fmt::Debug {
     /// [`CreateError`].
     async fn create(&self, new: NewRequest) -> Result<Created, CreateError>;
 
+    /// The request that was accepted under this key before, if any.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::KeyReused`] when it was another wish.
+    async fn find(
+        &self,
+        owner: &Owner,
+        idempotency: &Idempotency,
+    ) -> Result<Option<RequestId>, CreateError>;
+
     /// The events of a request after `after_seq`, in order; none if there is no such request.
     ///
     /// # Errors
@@ -71,7 +82,7 @@ pub struct Idempotency {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// It is new.
-    New(RecordedEvent),
+    New(Box<RecordedEvent>),
     /// The same key and body were accepted before, as this request.
     Existing(RequestId),
 }
@@ -198,6 +209,14 @@ pub trait Leases: Send + Sync + fmt::Debug {
         epoch: LeaseEpoch,
         due_in: Duration,
     ) -> Result<(), StoreError>;
+
+    /// Ends every lease: for a server that knows that no other one is alive, so that what its
+    /// predecessor left goes on at once. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn end_all(&self) -> Result<u64, StoreError>;
 
     /// Keeps what to resume from. `false`: the lease belongs to another worker.
     ///

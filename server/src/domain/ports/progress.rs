@@ -78,6 +78,13 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
     /// [`StoreError`].
     async fn ahead(&self, request: RequestId) -> Result<u32, StoreError>;
 
+    /// Whether a request that has not ended has this name.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn name_is_living(&self, name: &str) -> Result<bool, StoreError>;
+
     /// Whether PostgreSQL answers.
     ///
     /// # Errors
@@ -116,8 +123,8 @@ pub struct RequestRow {
 /// Which requests are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestFilter {
-    /// Only those of this status.
-    pub status: Option<VmStatus>,
+    /// Only those of this status, by its stable word.
+    pub status: Option<&'static str>,
     /// Only those made from this template.
     pub template: Option<String>,
     /// Only those of this owner.

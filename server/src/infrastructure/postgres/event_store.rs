@@ -52,7 +52,16 @@ impl EventStore for PgEventStore {
         upsert_progress(&mut tx, request, Stage::Created).await?;
         tx.commit().await.map_err(StoreError::from)?;
         let first = recorded.into_iter().next().ok_or_else(|| corrupt("nothing was recorded"))?;
-        Ok(Created::New(first))
+        Ok(Created::New(Box::new(first)))
+    }
+
+    async fn find(
+        &self,
+        owner: &Owner,
+        idempotency: &Idempotency,
+    ) -> Result<Option<RequestId>, CreateError> {
+        let mut connection = self.pool.acquire().await.map_err(StoreError::from)?;
+        find_by_key(&mut connection, owner, idempotency).await
     }
 
     async fn load(

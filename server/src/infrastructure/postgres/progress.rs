@@ -131,7 +131,7 @@ impl ProgressRepository for PgProgressRepository {
                  and ($6::uuid is null or id < $6)
                order by id desc limit $7"#,
             viewer.0.0,
-            filter.status.map(VmStatus::as_str),
+            filter.status,
             filter.template,
             filter.owner,
             filter.name_contains,
@@ -224,6 +224,19 @@ impl ProgressRepository for PgProgressRepository {
         .fetch_one(&self.pool)
         .await?;
         Ok(u32::try_from(ahead).unwrap_or(u32::MAX))
+    }
+
+    async fn name_is_living(&self, name: &str) -> Result<bool, StoreError> {
+        let living = sqlx::query_scalar!(
+            r#"select exists (
+                   select 1 from vm_requests
+                   where name = $1 and status in ('queued', 'provisioning', 'undoing')
+               ) as "living!""#,
+            name
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(living)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

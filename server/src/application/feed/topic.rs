@@ -1,0 +1,122 @@
+//! The frames of one request, in order, and nothing else: a pure type.
+//!
+//! A topic accepts only head + 1. So its list never has a hole, and a reader that goes through it by
+//! cursor sees every event once, in order.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::domain::event::RecordedEvent;
+use crate::domain::ids::RequestId;
+use crate::domain::stage::VmProvisioningStage;
+use crate::domain::timeline::Timeline;
+
+/// Draws frames. A numbered frame depends on the journal up to its event and on nothing else.
+pub trait FrameRenderer: Send + Sync + fmt::Debug {
+    /// The frame of `event`, with the timeline as of it.
+    fn frame(&self, timeline: &Timeline, event: &RecordedEvent) -> Frame;
+
+    /// The frame of what vCenter reports of a running task.
+    fn live(
+        &self,
+        stage: VmProvisioningStage,
+        percent: Option<u8>,
+        details: Option<&str>,
+    ) -> Unnumbered;
+}
+
+/// One event as its readers get it, rendered once for all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The event's number.
+    pub seq: u32,
+    /// As a Server-Sent Event.
+    pub sse: Bytes,
+    /// As lines of plain text.
+    pub text: Bytes,
+}
+
+/// An event without a number: true now, never stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unnumbered {
+    /// As a Server-Sent Event.
+    pub sse: Bytes,
+}
+
+/// What became of an event that was given to a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// It was the next one.
+    Appended,
+    /// It was there already.
+    Known,
+    /// Others are missing before it: load the journal from the head.
+    Gap,
+}
+
+/// The frames of one request so far.
+#[derive(Debug)]
+pub struct Topic {
+    request: RequestId,
+    timeline: Option<Timeline>,
+    /// The frame of event n is at n - 1.
+    frames: Vec<Frame>,
+    /// The highest number that was ever heard of.
+    wanted: u32,
+}
+
+impl Topic {
+    /// A topic that knows nothing yet.
+    pub fn new(request: RequestId) -> Self {
+        Self { request, timeline: None, frames: Vec::new(), wanted: 0 }
+    }
+
+    /// The number of the newest frame; 0 when nothing is known.
+    pub fn head(&self) -> u32 {
+        self.timeline.as_ref().map_or(0, |timeline| timeline.seq)
+    }
+
+    /// The highest number that was heard of: above the head, something is missing.
+    pub fn wanted(&self) -> u32 {
+        self.wanted
+    }
+
+    /// The timeline as of the head.
+    pub fn timeline(&self) -> Option<&Timeline> {
+        self.timeline.as_ref()
+    }
+
+    /// Whether the newest event is the last one of the request.
+    pub fn has_ended(&self) -> bool {
+        self.timeline.as_ref().is_some_and(|timeline| timeline.status.has_ended())
+    }
+
+    /// The frames after the event with number `cursor`.
+    pub fn frames_after(&self, cursor: u32) -> &[Frame] {
+        let from = usize::try_from(cursor).unwrap_or(usize::MAX);
+        self.frames.get(from..).unwrap_or_default()
+    }
+
+    /// Takes the next event, and only that.
+    pub fn accept(&mut self, event: &RecordedEvent, renderer: &dyn FrameRenderer) -> Accepted {
+        self.wanted = self.wanted.max(event.seq);
+        if event.seq <= self.head() {
+            return Accepted::Known;
+        }
+        if event.seq > self.head() + 1 {
+            return Accepted::Gap;
+        }
+        match &mut self.timeline {
+            Some(timeline) => timeline.apply(event),
+            None => self.timeline = Timeline::begin(self.request, event),
+        }
+        let Some(timeline) = &self.timeline else { return Accepted::Gap };
+        self.frames.push(renderer.frame(timeline, event));
+        Accepted::Appended
+    }
+}
+
+#[cfg(test)]
+#[path = "topic_tests.rs"]
+mod tests;

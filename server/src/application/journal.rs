@@ -1,0 +1,156 @@
+//! Recording what happens: decide, foresee, tell, append, publish.
+//!
+//! Every write of the application goes through [`Journal::record`], so every event carries the estimate
+//! that was told with it, every read model follows in the same transaction, and every reader on this
+//! server hears of it as soon as it is committed.
+
+use std::sync::Arc;
+
+use super::feed::Feed;
+use super::progress_projection::{foresee, project};
+use super::vcenter::CurrentVcenter;
+use crate::domain::event::{NewEvent, VmEvent};
+use crate::domain::ids::{LeaseEpoch, RequestId};
+use crate::domain::ports::clock::Clock;
+use crate::domain::ports::event_store::{Append, AppendError, EventStore, StoreError};
+use crate::domain::ports::progress::ProgressRepository;
+use crate::domain::timeline::Timeline;
+use crate::domain::vm::{Command, DecideError, VmAggregate, decide, evolve};
+
+/// How often a decision is made anew when somebody else wrote in between. Only a person and one worker
+/// ever write to one request, so even two are rare.
+const CONFLICTS_MAX: u32 = 5;
+
+/// Writes to the journal.
+#[derive(Debug)]
+pub struct Journal {
+    store: Arc<dyn EventStore>,
+    repository: Arc<dyn ProgressRepository>,
+    vcenter: Arc<CurrentVcenter>,
+    clock: Arc<dyn Clock>,
+    feed: Arc<Feed>,
+}
+
+/// One request as its writer knows it.
+#[derive(Debug, Clone)]
+pub struct OpenRequest {
+    /// What decisions are made on.
+    pub aggregate: VmAggregate,
+    /// What is told of it.
+    pub timeline: Timeline,
+}
+
+/// Why something was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The command is not possible now.
+    #[error(transparent)]
+    Decide(#[from] DecideError),
+    /// Another worker has the lease: stop at once.
+    #[error("another worker has taken over")]
+    Fenced,
+    /// Others wrote again and again in between.
+    #[error("the journal kept moving on")]
+    Contended,
+    /// The journal cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Journal {
+    /// A journal over these ports, which publishes to `feed`.
+    pub fn new(
+        store: Arc<dyn EventStore>,
+        repository: Arc<dyn ProgressRepository>,
+        vcenter: Arc<CurrentVcenter>,
+        clock: Arc<dyn Clock>,
+        feed: Arc<Feed>,
+    ) -> Self {
+        Self { store, repository, vcenter, clock, feed }
+    }
+
+    /// Loads a request; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn open(&self, request: RequestId) -> Result<Option<OpenRequest>, StoreError> {
+        let events = self.store.load(request, 0).await?;
+        let aggregate = VmAggregate::replay(&events);
+        let timeline = Timeline::replay(request, &events);
+        Ok(timeline.map(|timeline| OpenRequest { aggregate, timeline }))
+    }
+
+    /// Decides and records what follows from `command`; `open` is up to date afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`]. After [`RecordError::Store`] it is not known whether it was recorded: open the
+    /// request again before anything else.
+    pub async fn record(
+        &self,
+        open: &mut OpenRequest,
+        epoch: Option<LeaseEpoch>,
+        command: Command,
+    ) -> Result<(), RecordError> {
+        for _ in 0..CONFLICTS_MAX {
+            let events = decide(&open.aggregate, command.clone())?;
+            if events.is_empty() {
+                return Ok(());
+            }
+            match self.append(open, epoch, events).await {
+                Ok(()) => return Ok(()),
+                Err(AppendError::Fenced) => return Err(RecordError::Fenced),
+                Err(AppendError::Store(error)) => return Err(error.into()),
+                Err(AppendError::Conflict) => self.reload(open).await?,
+            }
+        }
+        Err(RecordError::Contended)
+    }
+
+    /// Takes over what others have written.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn reload(&self, open: &mut OpenRequest) -> Result<(), StoreError> {
+        for event in self.store.load(open.timeline.request, open.aggregate.seq()).await? {
+            open.take(&event);
+        }
+        Ok(())
+    }
+
+    async fn append(
+        &self,
+        open: &mut OpenRequest,
+        epoch: Option<LeaseEpoch>,
+        events: Vec<VmEvent>,
+    ) -> Result<(), AppendError> {
+        let now = self.clock.now();
+        let request = open.timeline.request;
+        let foreseen = foresee(&open.timeline, &events, now);
+        let vcenter = foreseen.vcenter.clone().or_else(|| self.vcenter.known());
+        let learned = self.repository.learned(vcenter.as_ref(), &foreseen.spec.template).await?;
+        let told = learned.tell(foreseen.position(now));
+        let append = Append {
+            request,
+            expected_seq: open.aggregate.seq(),
+            epoch,
+            events: events.into_iter().map(|event| NewEvent { event, told }).collect(),
+            projection: project(&foreseen),
+        };
+        let recorded = self.store.append(append).await?;
+        for event in &recorded {
+            open.take(event);
+        }
+        self.feed.publish(request, &recorded);
+        Ok(())
+    }
+}
+
+impl OpenRequest {
+    fn take(&mut self, event: &crate::domain::event::RecordedEvent) {
+        self.aggregate = evolve(std::mem::take(&mut self.aggregate), event);
+        self.timeline.apply(event);
+    }
+}

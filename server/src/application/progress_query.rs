@@ -1,0 +1,239 @@
+//! How far requests are, as of now.
+//!
+//! Answered from the journal itself, so that whoever asks any server after a write sees that write.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::feed::{Feed, Subscription};
+use super::vcenter::CurrentVcenter;
+use crate::domain::estimate::{Learned, Told};
+use crate::domain::ids::{RequestId, Viewer};
+use crate::domain::ports::clock::Clock;
+use crate::domain::ports::event_store::{EventStore, StoreError};
+use crate::domain::ports::progress::{ProgressRepository, RequestFilter, RequestRow, StoredEvent};
+use crate::domain::timeline::Timeline;
+use crate::domain::vm::VmStatus;
+
+/// Answers questions about requests. Every method shows only what the viewer may see.
+#[derive(Debug)]
+pub struct ProgressQuery {
+    store: Arc<dyn EventStore>,
+    repository: Arc<dyn ProgressRepository>,
+    feed: Arc<Feed>,
+    vcenter: Arc<CurrentVcenter>,
+    clock: Arc<dyn Clock>,
+}
+
+/// How far a request is at one moment.
+#[derive(Debug, Clone)]
+pub struct ProgressNow {
+    /// What has happened.
+    pub timeline: Timeline,
+    /// The moment.
+    pub now: DateTime<Utc>,
+    /// What is told of the future at this moment.
+    pub told: Told,
+    /// Why nothing moves, beyond what the timeline says.
+    pub hold: Option<Hold>,
+}
+
+/// Why nothing moves, beyond what the journal says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hold {
+    /// It waits for a worker, behind so many others.
+    Worker {
+        /// How many are before it.
+        ahead: u32,
+    },
+    /// It was begun in another vCenter than the one this server works with.
+    OtherVcenter,
+}
+
+impl ProgressQuery {
+    /// Answers over these ports.
+    pub fn new(
+        store: Arc<dyn EventStore>,
+        repository: Arc<dyn ProgressRepository>,
+        feed: Arc<Feed>,
+        vcenter: Arc<CurrentVcenter>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { store, repository, feed, vcenter, clock }
+    }
+
+    /// One request; `None` when there is none that this viewer may see.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn request(
+        &self,
+        viewer: &Viewer,
+        request: RequestId,
+    ) -> Result<Option<RequestRow>, StoreError> {
+        self.repository.request(viewer, request).await
+    }
+
+    /// A page of requests, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn requests(
+        &self,
+        viewer: &Viewer,
+        filter: &RequestFilter,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        self.repository.requests(viewer, filter).await
+    }
+
+    /// How far one request is.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn progress(
+        &self,
+        viewer: &Viewer,
+        request: RequestId,
+    ) -> Result<Option<ProgressNow>, StoreError> {
+        let events = self.store.load(request, 0).await?;
+        let timeline = Timeline::replay(request, &events);
+        match timeline.filter(|timeline| viewer.may_see(&timeline.owner)) {
+            Some(timeline) => Ok(Some(self.now(timeline).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// How far each of these requests is; one without a journal is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn progress_of(
+        &self,
+        viewer: &Viewer,
+        requests: &[RequestId],
+    ) -> Result<Vec<ProgressNow>, StoreError> {
+        let mut learned: HashMap<String, Learned> = HashMap::new();
+        let mut all = Vec::with_capacity(requests.len());
+        for (request, events) in self.repository.journals(requests).await? {
+            let Some(timeline) = Timeline::replay(request, &events) else { continue };
+            if !viewer.may_see(&timeline.owner) {
+                continue;
+            }
+            if !learned.contains_key(&timeline.spec.template) {
+                let of_template = self.learned(&timeline).await?;
+                learned.insert(timeline.spec.template.clone(), of_template);
+            }
+            let now = self.clock.now();
+            let told = learned
+                .get(&timeline.spec.template)
+                .map(|learned| learned.tell(timeline.position(now)))
+                .unwrap_or_default();
+            let hold = self.other_vcenter(&timeline);
+            all.push(ProgressNow { timeline, now, told, hold });
+        }
+        Ok(all)
+    }
+
+    /// How far the request of this timeline is now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn now(&self, timeline: Timeline) -> Result<ProgressNow, StoreError> {
+        let learned = self.learned(&timeline).await?;
+        let hold = if timeline.status == VmStatus::Queued && timeline.failed_try.is_none() {
+            let ahead = self.repository.ahead(timeline.request).await?;
+            Some(Hold::Worker { ahead })
+        } else {
+            self.other_vcenter(&timeline)
+        };
+        let now = self.clock.now();
+        let told = learned.tell(timeline.position(now));
+        Ok(ProgressNow { timeline, now, told, hold })
+    }
+
+    /// As [`now`](Self::now), but with what was told with the newest event when PostgreSQL is away: a
+    /// reader that has come gets what is known.
+    pub async fn now_or_recorded(&self, timeline: Timeline) -> ProgressNow {
+        match self.now(timeline.clone()).await {
+            Ok(progress) => progress,
+            Err(_) => {
+                let (now, told) = (self.clock.now(), timeline.told);
+                ProgressNow { timeline, now, told, hold: None }
+            }
+        }
+    }
+
+    /// The journal of one request as stored; `None` when the viewer may see no such request.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn history(
+        &self,
+        viewer: &Viewer,
+        request: RequestId,
+        after_seq: u32,
+        limit: u32,
+    ) -> Result<Option<Vec<StoredEvent>>, StoreError> {
+        if self.repository.request(viewer, request).await?.is_none() {
+            return Ok(None);
+        }
+        self.repository.stored_events(request, after_seq, limit).await.map(Some)
+    }
+
+    /// Watches one request; `None` when there is none that this viewer may see.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn watch(
+        &self,
+        viewer: &Viewer,
+        request: RequestId,
+    ) -> Result<Option<Subscription>, StoreError> {
+        let subscription = self.feed.subscribe(request).await?;
+        Ok(subscription.filter(|subscription| {
+            subscription.peek().is_some_and(|timeline| viewer.may_see(&timeline.owner))
+        }))
+    }
+
+    /// Makes a subscription know the journal at least up to `seq`, if it goes that far.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn look_for(&self, watch: &Subscription, seq: u32) -> Result<(), StoreError> {
+        self.feed.look_for(watch, seq).await
+    }
+
+    /// Whether PostgreSQL answers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.repository.ping().await
+    }
+
+    /// Now, by PostgreSQL's clock.
+    pub fn clock(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    async fn learned(&self, timeline: &Timeline) -> Result<Learned, StoreError> {
+        let vcenter = timeline.vcenter.clone().or_else(|| self.vcenter.known());
+        self.repository.learned(vcenter.as_ref(), &timeline.spec.template).await
+    }
+
+    fn other_vcenter(&self, timeline: &Timeline) -> Option<Hold> {
+        let (theirs, ours) = (timeline.vcenter.as_ref()?, self.vcenter.known()?);
+        (*theirs != ours && !timeline.status.has_ended()).then_some(Hold::OtherVcenter)
+    }
+}

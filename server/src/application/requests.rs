@@ -1,0 +1,228 @@
+//! Accepting a person's wish for a VM.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tracing::info;
+use uuid::Uuid;
+
+use super::feed::{Feed, lock};
+use super::vcenter::CurrentVcenter;
+use crate::domain::estimate::Position;
+use crate::domain::event::{NewEvent, RecordedEvent};
+use crate::domain::ids::{RequestId, Viewer};
+use crate::domain::ports::event_store::{
+    CreateError, Created, EventStore, Idempotency, NewRequest, StoreError,
+};
+use crate::domain::ports::progress::ProgressRepository;
+use crate::domain::ports::vsphere::{VmTemplate, VsphereError, VspherePort};
+use crate::domain::spec::{InvalidField, RawSpec, SpecLimits, VmSpec};
+use crate::domain::stage::VmProvisioningStage as Stage;
+use crate::domain::vm::{Command, VmAggregate, decide};
+
+/// How long a list of templates is good for: a new template shows up soon, and a page that many people
+/// open does not ask vCenter each time.
+const TEMPLATES_TTL: Duration = Duration::from_secs(15);
+
+/// How long vCenter may take to answer before a wish is accepted without having been checked there:
+/// the saga looks again anyway, and the API answers within 3 s.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// Accepts requests.
+#[derive(Debug)]
+pub struct Requests {
+    store: Arc<dyn EventStore>,
+    repository: Arc<dyn ProgressRepository>,
+    vsphere: Arc<dyn VspherePort>,
+    vcenter: Arc<CurrentVcenter>,
+    feed: Arc<Feed>,
+    limits: SpecLimits,
+    slow_after: Duration,
+    /// Tells the saga that there is work.
+    wake: Arc<Notify>,
+    templates: Mutex<Option<(Instant, Arc<Vec<VmTemplate>>)>>,
+}
+
+/// A wish that was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// As a new request.
+    New(RequestId),
+    /// It is the request that was accepted under the same key before.
+    Existing(RequestId),
+}
+
+/// Why a wish was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// These fields are wrong.
+    #[error("{} fields are wrong", .0.len())]
+    Invalid(Vec<InvalidField>),
+    /// The name is taken: by whom, for a person.
+    #[error("{0}")]
+    NameTaken(&'static str),
+    /// The idempotency key was used for another wish.
+    #[error("this Idempotency-Key was used for another request")]
+    KeyReused,
+    /// PostgreSQL cannot be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What [`Requests`] is made of.
+#[derive(Debug)]
+pub struct RequestsParts {
+    /// The journal.
+    pub store: Arc<dyn EventStore>,
+    /// The read models.
+    pub repository: Arc<dyn ProgressRepository>,
+    /// vCenter.
+    pub vsphere: Arc<dyn VspherePort>,
+    /// Which vCenter that is.
+    pub vcenter: Arc<CurrentVcenter>,
+    /// Those who watch.
+    pub feed: Arc<Feed>,
+    /// What may be asked for.
+    pub limits: SpecLimits,
+    /// From when on a request counts as slow.
+    pub slow_after: Duration,
+    /// Wakes the saga.
+    pub wake: Arc<Notify>,
+}
+
+impl Requests {
+    /// Accepts requests over these parts.
+    pub fn new(parts: RequestsParts) -> Self {
+        let RequestsParts { store, repository, vsphere, vcenter, feed, limits, slow_after, wake } =
+            parts;
+        let templates = Mutex::new(None);
+        Self { store, repository, vsphere, vcenter, feed, limits, slow_after, wake, templates }
+    }
+
+    /// What may be asked for.
+    pub fn limits(&self) -> &SpecLimits {
+        &self.limits
+    }
+
+    /// Accepts a wish, or says everything that is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub async fn accept(
+        &self,
+        viewer: &Viewer,
+        raw: &RawSpec,
+        key: Option<String>,
+    ) -> Result<Accepted, RequestError> {
+        let id = RequestId(Uuid::now_v7());
+        let spec = VmSpec::parse(id, raw, &self.limits).map_err(RequestError::Invalid)?;
+        let idempotency = key.map(|key| Idempotency { key, body: spec.fingerprint() });
+        if let Some(idempotency) = &idempotency
+            && let Some(existing) =
+                self.store.find(&viewer.0, idempotency).await.map_err(from_create)?
+        {
+            return Ok(Accepted::Existing(existing));
+        }
+        self.check_with_vcenter(&spec).await?;
+        let new = self.first_event(viewer, spec, idempotency).await?;
+        match self.store.create(new).await.map_err(from_create)? {
+            Created::New(first) => {
+                self.announce(id, &first);
+                Ok(Accepted::New(id))
+            }
+            Created::Existing(existing) => Ok(Accepted::Existing(existing)),
+        }
+    }
+
+    /// Checks a wish as [`accept`](Self::accept) would, without accepting it.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub async fn check(&self, raw: &RawSpec) -> Result<(), RequestError> {
+        let id = RequestId(Uuid::nil());
+        let spec = VmSpec::parse(id, raw, &self.limits).map_err(RequestError::Invalid)?;
+        self.check_with_vcenter(&spec).await?;
+        if self.repository.name_is_living(&spec.name).await? {
+            return Err(RequestError::NameTaken(NAME_OF_REQUEST));
+        }
+        Ok(())
+    }
+
+    /// The templates of vCenter, at most [`TEMPLATES_TTL`] old.
+    ///
+    /// # Errors
+    ///
+    /// As [`VspherePort::templates`].
+    pub async fn templates(&self) -> Result<Arc<Vec<VmTemplate>>, VsphereError> {
+        let cached = lock(&self.templates).clone();
+        if let Some((at, templates)) = cached
+            && at.elapsed() < TEMPLATES_TTL
+        {
+            return Ok(templates);
+        }
+        let templates = Arc::new(self.vsphere.templates().await?);
+        *lock(&self.templates) = Some((Instant::now(), Arc::clone(&templates)));
+        Ok(templates)
+    }
+
+    /// What only vCenter knows. When it does not answer the wish is taken as it is: the saga looks
+    /// before it clones, and says what is wrong.
+    async fn check_with_vcenter(&self, spec: &VmSpec) -> Result<(), RequestError> {
+        let asked = async {
+            let templates = self.templates().await?;
+            Ok::<_, VsphereError>((templates, self.vsphere.name_in_use(&spec.name).await?))
+        };
+        let Ok(Ok((templates, name_in_use))) = tokio::time::timeout(CHECK_TIMEOUT, asked).await
+        else {
+            return Ok(());
+        };
+        if !templates.iter().any(|template| template.name == spec.template) {
+            let message = format!("there is no template {:?} in vCenter", spec.template);
+            return Err(RequestError::Invalid(vec![InvalidField { field: "template", message }]));
+        }
+        if name_in_use {
+            return Err(RequestError::NameTaken(NAME_OF_VM));
+        }
+        Ok(())
+    }
+
+    async fn first_event(
+        &self,
+        viewer: &Viewer,
+        spec: VmSpec,
+        idempotency: Option<Idempotency>,
+    ) -> Result<NewRequest, RequestError> {
+        let owner = viewer.0.clone();
+        let slow_after_ms = u64::try_from(self.slow_after.as_millis()).unwrap_or(u64::MAX);
+        let command = Command::Request { spec: spec.clone(), owner: owner.clone(), slow_after_ms };
+        let mut events = decide(&VmAggregate::NotRequested, command)
+            .map_err(|defect| StoreError::Unexpected(Box::new(defect)))?;
+        let event = events
+            .pop()
+            .ok_or_else(|| StoreError::Unexpected("a request decided nothing".into()))?;
+        let vcenter = self.vcenter.known();
+        let learned = self.repository.learned(vcenter.as_ref(), &spec.template).await?;
+        let event = NewEvent { event, told: learned.tell(Position::In(Stage::Created, 0)) };
+        Ok(NewRequest { spec, owner, vcenter, event, idempotency })
+    }
+
+    fn announce(&self, id: RequestId, first: &RecordedEvent) {
+        info!(request.id = %id, "request {id} was accepted");
+        self.feed.publish(id, std::slice::from_ref(first));
+        self.wake.notify_one();
+    }
+}
+
+const NAME_OF_REQUEST: &str = "another request that is not finished has this name";
+const NAME_OF_VM: &str = "a VM in vCenter's folder has this name";
+
+fn from_create(error: CreateError) -> RequestError {
+    match error {
+        CreateError::NameTaken => RequestError::NameTaken(NAME_OF_REQUEST),
+        CreateError::KeyReused => RequestError::KeyReused,
+        CreateError::Store(error) => RequestError::Store(error),
+    }
+}

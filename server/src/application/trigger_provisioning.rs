@@ -1,0 +1,334 @@
+//! The saga: drives accepted requests to their end.
+//!
+//! The driver owns no decisions. It takes a lease, asks [`next_action`] what the journal calls for, does
+//! that, and records what happened. All state is in the journal, so a driver may die at any line and
+//! another goes on from the last recorded event. Intent is recorded before its effect, and every effect
+//! is safe to repeat.
+//!
+//! Deliberately absent: retries inside an action. A retry is a new turn, so that it is recorded and
+//! visible to the person who waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rand::RngExt;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug, error, info, info_span, warn};
+
+use super::feed::Feed;
+use super::journal::{Journal, OpenRequest};
+use super::vcenter::CurrentVcenter;
+use crate::domain::ports::clock::Clock;
+use crate::domain::ports::event_store::{Claim, Leases};
+use crate::domain::ports::vsphere::{Stop, VsphereError, VspherePort};
+use crate::domain::saga::{Action, Worker, next_action};
+use crate::domain::vm::{Command, RequestedVm, VmAggregate};
+
+pub mod lease;
+pub mod sink;
+
+use lease::Lease;
+use sink::SagaSink;
+
+/// How often due requests are looked for when nothing says that there is one.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The pause before the second try; it doubles with each further one, up to [`BACKOFF_MAX`].
+const BACKOFF_MIN: Duration = Duration::from_secs(1);
+
+/// The longest pause between tries: a vCenter that is back is noticed within a minute.
+const BACKOFF_MAX: Duration = Duration::from_secs(40);
+
+/// How long vCenter may be away before a request gives up: long enough for a restart of vCenter.
+const UNAVAILABLE_MAX: TimeDelta = TimeDelta::minutes(30);
+
+/// How long a shutdown waits for drivers to hand their leases back.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+
+/// The longest reason that is recorded, in characters: enough for a sentence of vCenter's.
+const REASON_CHARS_MAX: usize = 400;
+
+/// Drives requests.
+#[derive(Debug)]
+pub struct TriggerProvisioning {
+    /// Where everything is recorded.
+    pub journal: Arc<Journal>,
+    /// Which worker drives what.
+    pub leases: Arc<dyn Leases>,
+    /// vCenter.
+    pub vsphere: Arc<dyn VspherePort>,
+    /// Which vCenter that is.
+    pub vcenter: Arc<CurrentVcenter>,
+    /// Those who watch, for what is never recorded.
+    pub feed: Arc<Feed>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// This worker's name in the journal.
+    pub worker: String,
+    /// How long a lease lasts without being renewed.
+    pub lease: Duration,
+    /// How many requests are driven at once.
+    pub workers: u32,
+    /// Rung when there may be work.
+    pub wake: Arc<Notify>,
+}
+
+/// What became of one turn.
+enum Turn {
+    /// Go on at once.
+    Again,
+    /// Hand the lease back; the request is due again after this.
+    Release(Duration),
+}
+
+impl TriggerProvisioning {
+    /// Drives requests until `shutdown`; then hands its leases back.
+    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+        let mut driving = JoinSet::new();
+        while !shutdown.is_cancelled() {
+            let free =
+                usize::try_from(self.workers).unwrap_or(usize::MAX).saturating_sub(driving.len());
+            let claims = self.claim(free).await;
+            for claim in claims {
+                let (this, shutdown) = (Arc::clone(&self), shutdown.clone());
+                let span = info_span!("saga", request.id = %claim.request);
+                driving.spawn(async move { this.drive(claim, shutdown).await }.instrument(span));
+            }
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
+                Some(done) = driving.join_next() => report(done),
+                () = shutdown.cancelled() => {}
+            }
+        }
+        let handed_back = async { while driving.join_next().await.is_some() {} };
+        if tokio::time::timeout(SHUTDOWN_MAX, handed_back).await.is_err() {
+            warn!("some leases could not be handed back; others take over when they have run out");
+        }
+    }
+
+    async fn claim(&self, free: usize) -> Vec<Claim> {
+        if free == 0 {
+            return Vec::new();
+        }
+        let limit = u32::try_from(free).unwrap_or(u32::MAX);
+        let vcenter = self.vcenter.known();
+        match self.leases.claim(&self.worker, vcenter.as_ref(), self.lease, limit).await {
+            Ok(claims) => claims,
+            Err(error) => {
+                debug!(error = ?error, "no requests could be claimed");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Drives one request for as long as there is something to do and the lease holds.
+    async fn drive(&self, claim: Claim, shutdown: CancellationToken) {
+        let lease = Arc::new(Lease::new(&claim, Arc::clone(&self.leases), self.lease));
+        let work = async {
+            match self.journal.open(claim.request).await {
+                Ok(Some(open)) => self.turns(claim.clone(), Arc::clone(&lease), open).await,
+                Ok(None) => Duration::ZERO,
+                Err(error) => {
+                    warn!(error = ?error, "the journal cannot be read");
+                    BACKOFF_MIN
+                }
+            }
+        };
+        let due_in = tokio::select! {
+            due_in = work => due_in,
+            () = lease.keep() => {
+                warn!("the lease was lost: another worker goes on");
+                return;
+            }
+            () = shutdown.cancelled() => Duration::ZERO,
+        };
+        if let Err(error) = self.leases.release(claim.request, claim.epoch, due_in).await {
+            debug!(error = ?error, "the lease could not be handed back; it runs out by itself");
+        }
+    }
+
+    /// Turn after turn, until one says when the next is due.
+    async fn turns(&self, claim: Claim, lease: Arc<Lease>, open: OpenRequest) -> Duration {
+        let mut worker = Worker::Arriving;
+        let sink = SagaSink::new(self, claim, lease, open);
+        loop {
+            match self.turn(&sink, worker).await {
+                Ok(Turn::Again) => worker = Worker::Working,
+                Ok(Turn::Release(due_in)) => return due_in,
+                Err(Stop::Fenced) => {
+                    warn!("fenced off: another worker goes on");
+                    return Duration::ZERO;
+                }
+                Err(stop) => {
+                    warn!(error = ?stop, "the work stops here and is resumed from the journal");
+                    return BACKOFF_MIN;
+                }
+            }
+        }
+    }
+
+    /// Does one thing that the journal calls for, and records what happened.
+    async fn turn(&self, sink: &SagaSink<'_>, worker: Worker) -> Result<Turn, Stop> {
+        let aggregate = sink.aggregate().await;
+        let VmAggregate::Requested(vm) = &aggregate else {
+            return Ok(Turn::Release(Duration::ZERO));
+        };
+        match next_action(&aggregate, worker) {
+            Action::Nothing => return Ok(Turn::Release(Duration::ZERO)),
+            Action::Start => match self.vcenter.ask().await {
+                Ok(vcenter) => {
+                    let worker = self.worker.clone();
+                    sink.record(Command::Start { vcenter, worker }).await?;
+                }
+                Err(error) => return self.failed(sink, vm, error).await,
+            },
+            Action::Resume => {
+                let task = sink.task_in_flight(vm).await;
+                let worker = self.worker.clone();
+                sink.record(Command::Resume { worker, task }).await?;
+                info!("resumed at {}", vm.stage.label());
+            }
+            Action::CreateVm | Action::RemoveVm if self.is_elsewhere(vm).await => {
+                info!("this request belongs to another vCenter");
+                return Ok(Turn::Release(BACKOFF_MAX));
+            }
+            Action::CreateVm => {
+                let resume = sink.resume().await;
+                match self.vsphere.create_vm(&vm.spec, &resume, sink).await {
+                    Ok(vm) => {
+                        info!("ready at {}", vm.ip_address);
+                        sink.record(Command::Complete { vm }).await?;
+                    }
+                    Err(error) => return self.failed(sink, vm, error).await,
+                }
+            }
+            Action::RemoveVm => {
+                let resume = sink.resume().await;
+                match self.vsphere.remove_vm(&vm.spec, &resume, sink).await {
+                    Ok(()) => sink.record(Command::FinishUndo).await?,
+                    Err(error) => return self.undo_failed(sink, vm, error).await,
+                }
+            }
+        }
+        Ok(Turn::Again)
+    }
+
+    /// Whether the request was begun in another vCenter than this one.
+    async fn is_elsewhere(&self, vm: &RequestedVm) -> bool {
+        match (&vm.vcenter, self.vcenter.ask().await) {
+            (Some(theirs), Ok(ours)) => *theirs != ours,
+            // A vCenter that does not answer is tried, so that its error is recorded.
+            (None, _) | (_, Err(_)) => false,
+        }
+    }
+
+    /// Records why the VM was not made: as a failed try when it may pass, else as the end.
+    async fn failed(
+        &self,
+        sink: &SagaSink<'_>,
+        vm: &RequestedVm,
+        error: VsphereError,
+    ) -> Result<Turn, Stop> {
+        let (code, reason, retryable) = match error {
+            VsphereError::Stopped(stop) => return Err(stop),
+            VsphereError::Unavailable { .. } if !self.is_hopeless(vm) => {
+                return self.try_again(sink, vm, &error).await;
+            }
+            VsphereError::Unavailable { .. } => ("vcenter_unavailable", error.to_string(), true),
+            VsphereError::Rejected { code, reason } => (code.as_str(), reason, code.is_retryable()),
+            VsphereError::NotFound { .. } => ("template_not_found", error.to_string(), false),
+        };
+        warn!(failure.code = code, "failed: {reason}");
+        let (code, reason) = (code.to_owned(), one_line(&reason));
+        sink.record(Command::Fail { code, reason, retryable }).await?;
+        Ok(Turn::Again)
+    }
+
+    /// Records why what was made could not be removed.
+    async fn undo_failed(
+        &self,
+        sink: &SagaSink<'_>,
+        vm: &RequestedVm,
+        error: VsphereError,
+    ) -> Result<Turn, Stop> {
+        match error {
+            VsphereError::Stopped(stop) => Err(stop),
+            VsphereError::Unavailable { .. } if !self.is_hopeless(vm) => {
+                self.try_again(sink, vm, &error).await
+            }
+            VsphereError::Unavailable { .. }
+            | VsphereError::Rejected { .. }
+            | VsphereError::NotFound { .. } => {
+                error!("needs attention, the VM could not be removed: {error}");
+                let left = vec![format!("VM {}", vm.spec.name)];
+                let reason = one_line(&format!("delete VM: {error}"));
+                sink.record(Command::GiveUpUndo { reason, left }).await?;
+                Ok(Turn::Again)
+            }
+        }
+    }
+
+    async fn try_again(
+        &self,
+        sink: &SagaSink<'_>,
+        vm: &RequestedVm,
+        error: &VsphereError,
+    ) -> Result<Turn, Stop> {
+        let pause = backoff(vm.failed_in_a_row);
+        let next_at = self.clock.now() + pause;
+        warn!(error = ?error, pause_ms = pause.as_millis(), "a try failed and will be repeated");
+        let reason = one_line(&error.to_string());
+        sink.record(Command::FailTry { reason, next_at }).await?;
+        Ok(Turn::Release(pause))
+    }
+
+    /// Whether vCenter has been away for so long that nobody should wait any more.
+    fn is_hopeless(&self, vm: &RequestedVm) -> bool {
+        let since = |since: DateTime<Utc>| self.clock.now() - since > UNAVAILABLE_MAX;
+        vm.failing_since.is_some_and(since)
+    }
+}
+
+/// The pause after so many failed tries in a row: doubling, and up to a fifth shorter or longer, so that
+/// requests that failed together do not come back together.
+fn backoff(failed_in_a_row: u32) -> Duration {
+    let doubled = BACKOFF_MIN.saturating_mul(1 << failed_in_a_row.min(10)).min(BACKOFF_MAX);
+    doubled.mul_f64(rand::rng().random_range(0.8..1.2))
+}
+
+/// Text of others, made fit for one line of a page or a terminal.
+fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let line = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    line.chars().take(REASON_CHARS_MAX).collect()
+}
+
+fn report(done: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = done {
+        // The lease runs out, and the request is driven again from its journal.
+        error!(error = ?error, "a driver panicked");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_and_stay_bounded() {
+        for (failed, least, most) in [(0, 800, 1_200), (2, 3_200, 4_800), (40, 32_000, 48_000)] {
+            let pause = backoff(failed).as_millis();
+            assert!((least..=most).contains(&pause), "{failed}: {pause} ms");
+        }
+    }
+
+    #[test]
+    fn reasons_become_one_short_line() {
+        assert_eq!(one_line(" a\n\tb\u{1b}[31m  c "), "a b [31m c");
+        assert_eq!(one_line(&"x".repeat(9_999)).len(), REASON_CHARS_MAX);
+    }
+}

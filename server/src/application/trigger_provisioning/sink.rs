@@ -1,0 +1,154 @@
+//! What the saga does with what it is told while a VM is being made.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+use tracing::debug;
+
+use super::TriggerProvisioning;
+use super::lease::Lease;
+use crate::application::feed::lock;
+use crate::application::journal::{OpenRequest, RecordError};
+use crate::domain::ports::event_store::{Claim, StoreError};
+use crate::domain::ports::vsphere::{Checkpoint, ProgressSink, Stop, TaskOperation, UndoneStep};
+use crate::domain::stage::VmProvisioningStage as Stage;
+use crate::domain::vm::{Command, DecideError, RequestedVm, VmAggregate, VmStatus};
+
+/// How long is waited before a write that PostgreSQL could not take is repeated.
+const WRITE_PAUSE: Duration = Duration::from_millis(250);
+
+/// How often what vCenter reports of one task is passed on: often enough for an eye, seldom enough for
+/// many readers on slow lines.
+const LIVE_INTERVAL: Duration = Duration::from_millis(400);
+
+/// Records progress under one lease.
+pub(super) struct SagaSink<'a> {
+    saga: &'a TriggerProvisioning,
+    lease: Arc<Lease>,
+    /// The tokio mutex: it is held over a write, so that what is told is recorded in order.
+    open: Mutex<OpenRequest>,
+    checkpoint: Mutex<Checkpoint>,
+    /// When something was passed on last, and its words: new words are passed on at once.
+    /// A std mutex: it is held for a comparison.
+    live: std::sync::Mutex<Option<(Instant, Option<String>)>>,
+}
+
+impl<'a> SagaSink<'a> {
+    pub(super) fn new(
+        saga: &'a TriggerProvisioning,
+        claim: Claim,
+        lease: Arc<Lease>,
+        open: OpenRequest,
+    ) -> Self {
+        let checkpoint = Mutex::new(claim.checkpoint);
+        let live = std::sync::Mutex::new(None);
+        Self { saga, lease, open: Mutex::new(open), checkpoint, live }
+    }
+
+    pub(super) async fn aggregate(&self) -> VmAggregate {
+        self.open.lock().await.aggregate.clone()
+    }
+
+    pub(super) async fn resume(&self) -> Checkpoint {
+        self.checkpoint.lock().await.clone()
+    }
+
+    /// The task that an earlier worker left in flight, if it is of the stage that is gone on with: a
+    /// task of an earlier stage has ended, whatever the checkpoint still says.
+    pub(super) async fn task_in_flight(&self, vm: &RequestedVm) -> Option<String> {
+        let checkpoint = self.checkpoint.lock().await;
+        let task = checkpoint.task.as_ref()?;
+        let of_this_stage = match task.operation {
+            TaskOperation::Clone => vm.stage == Stage::Cloning,
+            TaskOperation::Reconfigure | TaskOperation::Customize => vm.stage == Stage::Configuring,
+            TaskOperation::PowerOn => vm.stage == Stage::PoweringOn,
+            TaskOperation::PowerOff | TaskOperation::Destroy => vm.status == VmStatus::Undoing,
+        };
+        of_this_stage.then(|| task.moref.0.clone())
+    }
+
+    /// Records a command, again and again while PostgreSQL is away and the lease holds.
+    pub(super) async fn record(&self, command: Command) -> Result<(), Stop> {
+        let mut open = self.open.lock().await;
+        let mut unsure = false;
+        loop {
+            let recorded = async {
+                if unsure {
+                    // The last write may have been committed although its reply was lost.
+                    self.saga.journal.reload(&mut open).await?;
+                }
+                self.saga.journal.record(&mut open, Some(self.lease.epoch()), command.clone()).await
+            };
+            match recorded.await {
+                Ok(()) => return Ok(()),
+                Err(RecordError::Fenced) => return Err(Stop::Fenced),
+                Err(RecordError::Decide(DecideError::WrongStatus(_))) if unsure => return Ok(()),
+                Err(RecordError::Store(StoreError::Unavailable(source))) => {
+                    if !self.lease.outlasts(WRITE_PAUSE) {
+                        return Err(Stop::Journal(source));
+                    }
+                    debug!(error = ?source, "PostgreSQL is away; the write is repeated");
+                    unsure = true;
+                    tokio::time::sleep(WRITE_PAUSE).await;
+                }
+                Err(error) => return Err(Stop::Journal(Box::new(error))),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl ProgressSink for SagaSink<'_> {
+    async fn stage(&self, stage: Stage, details: Option<String>) -> Result<(), Stop> {
+        self.record(Command::UpdateProgress { stage, details }).await
+    }
+
+    async fn checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), Stop> {
+        let request = self.open.lock().await.timeline.request;
+        let mut kept = self.checkpoint.lock().await;
+        kept.clone_from(checkpoint);
+        match self.saga.leases.save_checkpoint(request, self.lease.epoch(), checkpoint).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Stop::Fenced),
+            // A hint that is lost costs a look: the work need not stop for it.
+            Err(error) => {
+                debug!(error = ?error, "the checkpoint could not be kept");
+                Ok(())
+            }
+        }
+    }
+
+    async fn undone(&self, step: UndoneStep) -> Result<(), Stop> {
+        self.record(Command::RecordUndone { step }).await
+    }
+
+    async fn may_change(&self, deadline: Duration) -> Result<(), Stop> {
+        if self.lease.outlasts(deadline) {
+            return Ok(());
+        }
+        match self.lease.renew().await {
+            Ok(true) if self.lease.outlasts(deadline) => Ok(()),
+            Ok(_) => Err(Stop::Fenced),
+            Err(error) => Err(Stop::Journal(Box::new(error))),
+        }
+    }
+
+    fn live(&self, percent: Option<u8>, details: Option<String>) {
+        let mut last = lock(&self.live);
+        let too_soon = last
+            .as_ref()
+            .is_some_and(|(at, words)| *words == details && at.elapsed() < LIVE_INTERVAL);
+        if too_soon {
+            return;
+        }
+        *last = Some((Instant::now(), details.clone()));
+        drop(last);
+        // Told between two writes; while one is under way the next report comes soon enough.
+        let Ok(open) = self.open.try_lock() else { return };
+        let (request, stage) = (open.timeline.request, open.timeline.current_stage);
+        drop(open);
+        self.saga.feed.publish_live(request, stage, percent, details.as_deref());
+    }
+}
