@@ -1,4 +1,4 @@
-//! What pages are made of, one component a file; its style sheet in style/ has the same name.
+//! What islands are made of, one component a file; its style sheet in style/ has the same name.
 
 mod announcer;
 mod attempts;
@@ -8,14 +8,10 @@ mod copy;
 mod eta;
 mod failure;
 mod field;
-mod filter;
-mod frame;
 mod glyph;
 mod liveness;
-mod moment;
 mod note;
 mod ready;
-mod row;
 mod stepper;
 mod summary_of_errors;
 mod template_choice;
@@ -30,14 +26,10 @@ pub(crate) use copy::Copy;
 pub(crate) use eta::Eta;
 pub(crate) use failure::FailureNote;
 pub(crate) use field::Field;
-pub(crate) use filter::Filter;
-pub(crate) use frame::Frame;
 pub(crate) use glyph::Glyph;
 pub(crate) use liveness::Liveness;
-pub(crate) use moment::Moment;
 pub(crate) use note::Note;
 pub(crate) use ready::ReadyNote;
-pub(crate) use row::Row;
 pub(crate) use stepper::Stepper;
 pub(crate) use summary_of_errors::SummaryOfErrors;
 pub(crate) use template_choice::TemplateChoice;

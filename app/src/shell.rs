@@ -1,6 +1,8 @@
-//! The document around the app. Rendered by the server only.
+//! The document around the app.
 
-use leptos::prelude::*;
+use axum::http::{HeaderValue, header};
+use leptos::{nonce::use_nonce, prelude::*};
+use leptos_axum::ResponseOptions;
 use leptos_meta::MetaTags;
 
 use crate::App;
@@ -22,7 +24,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="color-scheme" content="light dark"/>
                 <link rel="icon" href=ICON/>
                 <link rel="stylesheet" href=format!("/{}/{}.css", options.site_pkg_dir, options.output_name)/>
-                <HydrationScripts options/>
+                <HydrationScripts options islands=true/>
                 <MetaTags/>
             </head>
             <body>
@@ -37,11 +39,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 /// Lives here and not with the other headers, since it names the nonce that the scripts were rendered
 /// with. `style-src-attr` is for the widths of the bar's segments.
 fn restrict() {
-    #[cfg(feature = "ssr")]
-    if let (Some(nonce), Some(response)) =
-        (leptos::nonce::use_nonce(), use_context::<leptos_axum::ResponseOptions>())
-    {
-        use axum::http::{HeaderValue, header};
+    if let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) {
         let policy = format!(
             "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
              style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; \

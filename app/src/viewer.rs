@@ -14,17 +14,15 @@ pub(crate) struct Viewer {
 }
 
 impl Viewer {
-    /// Puts a viewer into the context; the reader is here as soon as the page is hydrated.
-    pub(crate) fn provide() {
-        let is_here = RwSignal::new(false);
-        provide_context(Self { is_here });
-        // Effects run in browsers only, and only after hydration.
-        Effect::new(move |_| is_here.set(true));
-    }
-
-    /// The viewer in the context.
-    pub(crate) fn of_context() -> Self {
-        use_context().unwrap_or_else(|| Self { is_here: RwSignal::new(false) })
+    /// The viewer of this island: here as soon as it is hydrated.
+    pub(crate) fn of_island() -> Self {
+        use_context().unwrap_or_else(|| {
+            let viewer = Self { is_here: RwSignal::new(false) };
+            provide_context(viewer);
+            // Effects run in browsers only, and only after hydration.
+            Effect::new(move |_| viewer.is_here.set(true));
+            viewer
+        })
     }
 
     /// Whether the page is hydrated.

@@ -6,23 +6,27 @@
 mod duration;
 mod failure;
 mod headline;
+#[cfg(feature = "ssr")]
 mod history;
 mod moment;
 mod query;
 mod remaining;
 mod size;
 mod stage;
+#[cfg(feature = "ssr")]
 mod summary;
+mod tone;
 
 pub(crate) use duration::{duration, elapsed};
 pub(crate) use failure::{advice, brief, what_happened, what_was_undone};
 pub(crate) use headline::{document_title, headline, source_of_estimate, waits_for};
-pub(crate) use history::HistoryRow;
 #[cfg(feature = "ssr")]
-pub(crate) use history::history_row;
+pub(crate) use history::{HistoryRow, history_row};
 pub(crate) use moment::{utc, utc_full};
 pub(crate) use query::in_query;
 pub(crate) use remaining::{Remaining, remaining, remaining_briefly};
 pub(crate) use size::{cpus, memory, with_thousands};
 pub(crate) use stage::{announcement, stage_key, state_key, state_words, step_label};
-pub(crate) use summary::{Tone, summary, tone};
+#[cfg(feature = "ssr")]
+pub(crate) use summary::summary;
+pub(crate) use tone::{Tone, tone};

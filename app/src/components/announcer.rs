@@ -25,5 +25,4 @@ pub(crate) fn Announcer(
     view! {
         <p class="visually-hidden" role="status" data-announcer="">{move || spoken.get()}</p>
     }
-    .into_any()
 }

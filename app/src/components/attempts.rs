@@ -2,8 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::Moment;
-use crate::{api::Attempt, live::Watch};
+use crate::{api::Attempt, islands::Moment, live::Watch};
 
 /// Earlier attempts, oldest first: what became of each, and why. Nothing while there are none.
 #[component]

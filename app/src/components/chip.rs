@@ -16,5 +16,4 @@ pub(crate) fn Chip(
             {move || status.get().label()}
         </span>
     }
-    .into_any()
 }

@@ -12,7 +12,7 @@ pub(crate) fn Copy(
     /// What it is, for those who cannot see what the button stands beside.
     what: &'static str,
 ) -> impl IntoView {
-    let viewer = Viewer::of_context();
+    let viewer = Viewer::of_island();
     let is_copied = RwSignal::new(false);
     let copy = move |_| {
         #[cfg(feature = "hydrate")]
@@ -41,5 +41,4 @@ pub(crate) fn Copy(
             {move || is_copied.get().then_some("Copied")}
         </span>
     }
-    .into_any()
 }

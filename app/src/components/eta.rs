@@ -40,5 +40,4 @@ pub(crate) fn Eta(
             </p>
         </div>
     }
-    .into_any()
 }

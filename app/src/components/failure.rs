@@ -30,7 +30,12 @@ pub(crate) fn FailureNote(
     }
 }
 
-fn story(failure: &Failure, stage: &str, undone: Option<String>, again: String) -> AnyView {
+fn story(
+    failure: &Failure,
+    stage: &str,
+    undone: Option<String>,
+    again: String,
+) -> impl IntoView + use<> {
     let has_ended = undone.is_some();
     let title = format!("It failed at: {stage}");
     let (reason, advice) = (failure.reason.clone(), words::advice(failure));
@@ -43,12 +48,11 @@ fn story(failure: &Failure, stage: &str, undone: Option<String>, again: String) 
                 </p>
                 <p class="failure-advice">{advice}</p>
                 {has_ended.then(|| view! {
-                    <p class="actions"><a class="button" href=again rel="external">"Ask again"</a></p>
+                    <p class="actions"><a class="button" href=again>"Ask again"</a></p>
                 })}
             </Note>
         </section>
     }
-    .into_any()
 }
 
 fn stage_label(progress: &Progress) -> String {

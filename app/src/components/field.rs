@@ -55,5 +55,4 @@ pub(crate) fn Field(
             <p class="field-hint" id=format!("{name}-hint")>{move || hint.get()}</p>
         </div>
     }
-    .into_any()
 }

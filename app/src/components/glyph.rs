@@ -36,5 +36,4 @@ pub(crate) fn Glyph(
             <span class="visually-hidden">{move || words::state_words(stage, state.get()).0}" "</span>
         </span>
     }
-    .into_any()
 }

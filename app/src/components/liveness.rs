@@ -16,7 +16,7 @@ pub(crate) fn Liveness(
     /// The address of the history page.
     history: String,
 ) -> impl IntoView {
-    let viewer = Viewer::of_context();
+    let viewer = Viewer::of_island();
     let seq = watch.memo(|progress| progress.seq);
     let ended_at = watch.memo(|progress| progress.ended_at);
     let degraded = watch.ticking(|state, _| state.degraded.clone());
@@ -50,8 +50,7 @@ pub(crate) fn Liveness(
                 {line}
             </span>
             <span class="visually-hidden" role="status">{spoken}</span>
-            <a href=history rel="external">"History"</a>
+            <a href=history>"History"</a>
         </p>
     }
-    .into_any()
 }

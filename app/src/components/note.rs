@@ -32,5 +32,4 @@ pub(crate) fn Note(
             </div>
         </div>
     }
-    .into_any()
 }

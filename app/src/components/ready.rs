@@ -49,5 +49,4 @@ fn machine(vm: VirtualMachine) -> impl IntoView {
             <div><dt>"In vCenter"</dt><dd>{vm.moref}</dd></div>
         </dl>
     }
-    .into_any()
 }

@@ -2,9 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::{Glyph, Moment};
+use super::Glyph;
 use crate::{
     api::{StageProgress, StageState},
+    islands::Moment,
     live::{Link, LiveState, Watch},
     measure, words,
 };
@@ -26,7 +27,6 @@ pub(crate) fn Stepper(
             {stages.into_iter().map(|stage| view! { <Step watch stage/> }).collect_view()}
         </ol>
     }
-    .into_any()
 }
 
 /// One stage.
@@ -57,7 +57,6 @@ fn Step(watch: Watch, stage: StageProgress) -> impl IntoView {
             <span class="step-why" hidden=move || why.with(Option::is_none)>{move || why.get()}</span>
         </li>
     }
-    .into_any()
 }
 
 /// When a stage completed and how long it took, or takes, or usually takes.

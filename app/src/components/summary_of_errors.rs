@@ -29,7 +29,7 @@ pub(crate) fn SummaryOfErrors(
         };
         let line = |(id, label, message): Wrong| {
             view! {
-                <li><a href=format!("#{id}") rel="external">{label}</a>": "{message}</li>
+                <li><a href=format!("#{id}")>{label}</a>": "{message}</li>
             }
         };
         view! {

@@ -72,5 +72,4 @@ pub(crate) fn TemplateChoice(
             </div>
         </fieldset>
     }
-    .into_any()
 }

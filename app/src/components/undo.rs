@@ -2,9 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::Moment;
 use crate::{
     api::{UndoState, UndoStep},
+    islands::Moment,
     live::Watch,
 };
 

@@ -32,7 +32,6 @@ pub(crate) fn SlowNote(
             </Show>
         </div>
     }
-    .into_any()
 }
 
 /// What is waited for, the reason and when the next try begins.
@@ -41,7 +40,7 @@ pub(crate) fn WaitingNote(
     /// The request.
     watch: Watch,
 ) -> impl IntoView {
-    let viewer = Viewer::of_context();
+    let viewer = Viewer::of_island();
     let waiting = watch.memo(|progress| {
         progress.waiting.clone().filter(|waiting| waiting.waiting_for != WaitingFor::Worker)
     });

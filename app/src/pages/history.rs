@@ -3,17 +3,14 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
-use serde::{Deserialize, Serialize};
 
+use super::with_data;
 use crate::{
-    backend::PageError,
-    components::Moment,
-    data::{ask, with_data},
-    words::HistoryRow,
+    islands::Moment,
+    words::{self, HistoryRow},
 };
 
 /// What the page shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Journal {
     name: String,
     page: String,
@@ -24,20 +21,15 @@ struct Journal {
 #[component]
 pub(crate) fn HistoryPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
-    with_data(move || load(id.clone()), |journal| view! { <Table journal/> })
-}
-
-#[cfg_attr(
-    not(feature = "ssr"),
-    expect(unused_variables, clippy::unused_async, reason = "see data")
-)]
-async fn load(id: String) -> Result<Journal, PageError> {
-    ask!(backend => {
-        let request = backend.request(&id).await?.request;
-        let items = backend.history(&id).await?;
-        let rows = items.into_iter().map(crate::words::history_row).collect();
-        Ok(Journal { name: request.name, page: request.links.page, rows })
-    })
+    with_data(
+        async move |backend| {
+            let request = backend.request(&id).await?.request;
+            let items = backend.history(&id).await?;
+            let rows = items.into_iter().map(words::history_row).collect();
+            Ok(Journal { name: request.name, page: request.links.page, rows })
+        },
+        |journal| view! { <Table journal/> },
+    )
 }
 
 #[component]
@@ -62,7 +54,7 @@ fn Table(journal: Journal) -> impl IntoView {
         <Title text=format!("History · {name} · Stagewatch")/>
         <div class="history">
             <header>
-                <p class="crumb"><a href=page rel="external">{name}</a></p>
+                <p class="crumb"><a href=page>{name}</a></p>
                 <h1>"History"</h1>
                 <p>"Everything that was recorded of this request, in order."</p>
             </header>
@@ -81,5 +73,4 @@ fn Table(journal: Journal) -> impl IntoView {
             </div>
         </div>
     }
-    .into_any()
 }

@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use crate::{backend::PageError, data};
+use super::set_status;
+use crate::backend::PageError;
 
 /// Says what happened and what to do, with the right HTTP status.
 #[component]
@@ -11,7 +12,7 @@ pub(crate) fn ProblemPage(
     /// What happened.
     error: PageError,
 ) -> impl IntoView {
-    data::set_status(error.status);
+    set_status(error.status);
     let is_passing = error.status >= 500;
     let title = match error.status {
         404 => "Not found",
@@ -27,11 +28,10 @@ pub(crate) fn ProblemPage(
             <p class="actions">
                 // An empty address is this page.
                 {is_passing.then(|| view! {
-                    <a class="button" data-kind="main" href="" rel="external">"Try again"</a>
+                    <a class="button" data-kind="main" href="">"Try again"</a>
                 })}
-                <a class="button" href="/" rel="external">"All requests"</a>
+                <a class="button" href="/">"All requests"</a>
             </p>
         </div>
     }
-    .into_any()
 }

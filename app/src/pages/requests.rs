@@ -1,16 +1,21 @@
 //! The list of requests.
 
+mod filter;
+mod row;
+
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
+use super::with_data;
 use crate::{
     api::{Items, Status},
     backend::{ListQuery, ListedRequest, PageError},
-    components::{Filter, Moment, Row},
-    data::{ask, with_data},
+    islands::Moment,
     words,
 };
+use filter::Filter;
+use row::Row;
 
 /// How often the list loads itself again without JavaScript while something runs.
 const RELOAD_HTML: &str = r#"<meta http-equiv="refresh" content="10">"#;
@@ -26,8 +31,8 @@ pub(crate) fn RequestsPage() -> impl IntoView {
     let query = read_status(status).map(|status| ListQuery { status, template, q, after });
     let asked = query.clone();
     with_data(
-        move || load(asked.clone()),
-        move |page| view! { <List page query=query.clone().unwrap_or_default()/> },
+        async move |backend| backend.requests(asked?).await,
+        move |page| view! { <List page query=query.unwrap_or_default()/> },
     )
 }
 
@@ -36,15 +41,6 @@ fn read_status(word: Option<String>) -> Result<Option<Status>, PageError> {
     let known = Status::ALL.into_iter().find(|status| status.as_str() == word);
     let detail = || format!("There is no status called “{word}”.");
     known.map(Some).ok_or_else(|| PageError { status: 422, detail: detail() })
-}
-
-#[cfg_attr(
-    not(feature = "ssr"),
-    expect(unused_variables, clippy::unused_async, reason = "see data")
-)]
-async fn load(query: Result<ListQuery, PageError>) -> Result<Items<ListedRequest>, PageError> {
-    let query = query?;
-    ask!(backend => backend.requests(query).await)
 }
 
 #[component]
@@ -62,7 +58,7 @@ fn List(page: Items<ListedRequest>, query: ListQuery) -> impl IntoView {
         <div class="requests">
             <header class="requests-head">
                 <h1>"Requests"</h1>
-                <a class="button" data-kind="main" href="/requests/new" rel="external">"New request"</a>
+                <a class="button" data-kind="main" href="/requests/new">"New request"</a>
             </header>
             {(!is_empty || is_filtered || !is_first).then(|| view! { <Filter query/> })}
             {match (is_empty, is_filtered || !is_first) {
@@ -76,18 +72,17 @@ fn List(page: Items<ListedRequest>, query: ListQuery) -> impl IntoView {
                 (true, false) => view! { <Welcome/> }.into_any(),
             }}
             <nav class="paging" aria-label="Pages">
-                {(!is_first).then(|| view! { <a href=first rel="external">"Newest"</a> })}
-                {next.map(|next| view! { <a href=next rel="external">"Older"</a> })}
+                {(!is_first).then(|| view! { <a href=first>"Newest"</a> })}
+                {next.map(|next| view! { <a href=next>"Older"</a> })}
                 {as_of.map(|at| view! {
                     <span class="paging-as-of">
                         "As of "<Moment at now_ms=at.epoch_ms()/>". "
-                        <a href="" rel="external">"Refresh"</a>
+                        <a href="">"Refresh"</a>
                     </span>
                 })}
             </nav>
         </div>
     }
-    .into_any()
 }
 
 /// What a person sees who has not asked for anything yet.
@@ -98,13 +93,12 @@ fn Welcome() -> impl IntoView {
             <h2>"Nothing asked for yet"</h2>
             <p>"Ask for a virtual machine and watch every stage of it being built, as it happens."</p>
             <p class="actions">
-                <a class="button" data-kind="main" href="/requests/new" rel="external">
+                <a class="button" data-kind="main" href="/requests/new">
                     "Ask for the first one"
                 </a>
             </p>
         </section>
     }
-    .into_any()
 }
 
 /// The address of a page of this list.

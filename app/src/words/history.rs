@@ -1,14 +1,10 @@
 //! The journal's rows in words.
 
-use serde::{Deserialize, Serialize};
-
-#[cfg(feature = "ssr")]
 use crate::api::HistoryItem;
 use crate::api::Timestamp;
 
-/// One row of the history page. Made by the server, so that the browser needs no reader for the
-/// journal's payloads.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One row of the history page.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HistoryRow {
     /// The event's number.
     pub(crate) seq: u32,
@@ -23,14 +19,11 @@ pub(crate) struct HistoryRow {
 }
 
 /// At most so many values of one event are listed: a payload has about ten.
-#[cfg(feature = "ssr")]
 const DETAILS_MAX: usize = 24;
 /// A value longer than this is cut, so that one row cannot fill the page.
-#[cfg(feature = "ssr")]
 const VALUE_CHARS_MAX: usize = 300;
 
 /// A row of the journal in words.
-#[cfg(feature = "ssr")]
 pub(crate) fn history_row(item: HistoryItem) -> HistoryRow {
     let mut details = Vec::new();
     flatten(&item.payload, "", &mut details);
@@ -44,7 +37,6 @@ pub(crate) fn history_row(item: HistoryItem) -> HistoryRow {
     }
 }
 
-#[cfg(feature = "ssr")]
 fn event_words(kind: &str) -> &str {
     match kind {
         "VmRequested" => "Asked for",
@@ -63,7 +55,6 @@ fn event_words(kind: &str) -> &str {
 }
 
 /// Lists the values of a payload under their names, a nested one under both names.
-#[cfg(feature = "ssr")]
 fn flatten(value: &serde_json::Value, name: &str, into: &mut Vec<(String, String)>) {
     use serde_json::Value;
     let text = match value {
@@ -83,7 +74,6 @@ fn flatten(value: &serde_json::Value, name: &str, into: &mut Vec<(String, String
 }
 
 /// `memoryMib` and `memory_mib` as `memory mib`.
-#[cfg(feature = "ssr")]
 fn words_of(field: &str) -> String {
     let mut words = String::with_capacity(field.len() + 4);
     for letter in field.chars() {
@@ -95,7 +85,7 @@ fn words_of(field: &str) -> String {
     words
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
 mod tests {
     use serde_json::json;
 

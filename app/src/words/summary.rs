@@ -1,48 +1,10 @@
 //! One request in one line of the list.
 
-use super::{brief, headline::waits_for};
+use super::{Tone, brief, headline::waits_for, tone};
 use crate::{
     api::{Progress, Request, Status},
     measure,
 };
-
-/// The tone of a status: which colour goes with its words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tone {
-    /// Nothing moves.
-    Idle,
-    /// It moves.
-    Go,
-    /// It moves slower than usual.
-    Slow,
-    /// Done.
-    Done,
-    /// Failed.
-    Bad,
-}
-
-impl Tone {
-    /// The word that the style sheets use.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Go => "go",
-            Self::Slow => "slow",
-            Self::Done => "done",
-            Self::Bad => "bad",
-        }
-    }
-}
-
-/// The tone of a status.
-pub(crate) fn tone(status: Status) -> Tone {
-    match status {
-        Status::Queued | Status::Cancelled => Tone::Idle,
-        Status::Provisioning | Status::Undoing => Tone::Go,
-        Status::Ready => Tone::Done,
-        Status::Failed | Status::NeedsAttention => Tone::Bad,
-    }
-}
 
 /// What a request is doing or what became of it, in a few words, and their tone.
 pub(crate) fn summary(request: &Request, progress: &Progress, now_ms: i64) -> (String, Tone) {

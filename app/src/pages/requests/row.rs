@@ -2,10 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::{Bar, Moment};
 use crate::{
     api::{Status, Timestamp},
     backend::ListedRequest,
+    components::Bar,
+    islands::Moment,
     measure, words,
 };
 
@@ -36,7 +37,7 @@ pub(crate) fn Row(
     let at: Timestamp = progress.ended_at.unwrap_or(request.created_at);
     view! {
         <li class="row" data-status=request.status.as_str()>
-            <a href=request.links.page rel="external">
+            <a href=request.links.page>
                 <span class="row-name">{request.name}</span>
                 " "
                 <Bar segments=Signal::stored(segments)/>
@@ -51,5 +52,4 @@ pub(crate) fn Row(
             </a>
         </li>
     }
-    .into_any()
 }

@@ -46,9 +46,8 @@ pub(crate) fn Filter(
             })}
             <button class="button">"Show"</button>
             {is_filtered.then(|| view! {
-                <a class="button" data-kind="quiet" href="/" rel="external">"Show all"</a>
+                <a class="button" data-kind="quiet" href="/">"Show all"</a>
             })}
         </form>
     }
-    .into_any()
 }
