@@ -124,6 +124,23 @@ func (v *vcenter) runTask(task *simulator.Task, delay time.Duration, work work, 
 		release()
 	}
 	finish(task, result, fault, rule.Message)
+	v.ended = append(v.ended, endedTask{Name: task.Info.Name, EndedAtMS: sinceEpochMS(*task.Info.CompleteTime)})
+}
+
+// endedTask is what the benches look at in a task.
+type endedTask struct {
+	Name      string  `json:"name"`
+	EndedAtMS float64 `json:"endedAtMs"` // since the Unix epoch
+}
+
+func sinceEpochMS(at time.Time) float64 {
+	return float64(at.UnixNano()) / float64(time.Millisecond)
+}
+
+func (v *vcenter) listEnded() []endedTask {
+	world.RLock()
+	defer world.RUnlock()
+	return append([]endedTask{}, v.ended...)
 }
 
 // attempt turns a panic of the library into what a real vCenter would say.
