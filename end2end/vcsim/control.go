@@ -24,6 +24,7 @@ type machine struct {
 	Annotation   string   `json:"annotation"`
 	PowerState   string   `json:"powerState"`
 	Pool         string   `json:"pool"`     // its managed object id; templates have none
+	Host         string   `json:"host"`     // its name
 	Networks     []string `json:"networks"` // their names
 	Hostname     string   `json:"hostname"`
 	IP           string   `json:"ip"`
@@ -145,6 +146,7 @@ func listMachines() []machine {
 			Annotation:   vm.Config.Annotation,
 			PowerState:   string(vm.Runtime.PowerState),
 			Pool:         poolOf(vm),
+			Host:         hostName(vm),
 			Networks:     networkNames(vm),
 			Hostname:     vm.Guest.HostName,
 			IP:           vm.Guest.IpAddress,
@@ -158,6 +160,13 @@ func poolOf(vm *simulator.VirtualMachine) string {
 		return ""
 	}
 	return vm.ResourcePool.Value
+}
+
+func hostName(vm *simulator.VirtualMachine) string {
+	if host, ok := simulator.Map.Get(*vm.Runtime.Host).(*simulator.HostSystem); ok {
+		return host.Name
+	}
+	return ""
 }
 
 func networkNames(vm *simulator.VirtualMachine) []string {

@@ -11,6 +11,8 @@
 
 mod answer;
 mod choice;
+mod explain;
+mod hosts;
 mod machine;
 mod network;
 mod placement;
@@ -236,8 +238,13 @@ impl SoapClient {
                 format!("template {template:?} has no network card to connect to {wanted:?}");
             return Err(ApiError::Placement { reason });
         }
-        let target =
-            Target { folder: &places.folder, pool: &places.pool, datastore: &places.datastore };
+        let host = hosts::choose_host(session, &places).await?;
+        let target = Target {
+            folder: &places.folder,
+            pool: &places.pool,
+            datastore: &places.datastore,
+            host: host.as_ref(),
+        };
         let request =
             specs::clone_vm(&template, clone, &target, nic.as_ref().zip(backing.as_ref()));
         session.call(request, answer::returned_task).await

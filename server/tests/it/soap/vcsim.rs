@@ -59,6 +59,7 @@ pub(crate) struct Machine {
     pub(crate) annotation: String,
     pub(crate) power_state: String,
     pub(crate) pool: String,
+    pub(crate) host: String,
     pub(crate) networks: Vec<String>,
     pub(crate) hostname: String,
     pub(crate) ip: String,

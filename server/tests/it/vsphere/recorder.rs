@@ -133,6 +133,11 @@ impl Recorder {
         drop(waited.await.expect("a task was not told").unwrap());
     }
 
+    /// Moves with every checkpoint that is told.
+    pub(crate) fn checkpoints(&self) -> watch::Receiver<usize> {
+        self.checkpoints_told.subscribe()
+    }
+
     /// Returns when something with these words was told live.
     pub(crate) async fn until_live(&self, words: &str) {
         let mut told = self.live.subscribe();

@@ -324,3 +324,83 @@ async fn a_clone_task_that_ends_as_a_duplicate_is_looked_for_and_tried_again_lat
     bench.adapter.create_vm(&spec, &Checkpoint::default(), &()).await.unwrap();
     bench.assert_made(&spec).await;
 }
+
+#[tokio::test]
+async fn a_task_in_flight_is_waited_for_and_nothing_is_sent_meanwhile() {
+    for (operation, stage) in [
+        (TaskOperation::Clone, Stage::Cloning),
+        (TaskOperation::Reconfigure, Stage::Configuring),
+        (TaskOperation::Customize, Stage::Configuring),
+        (TaskOperation::PowerOn, Stage::PoweringOn),
+    ] {
+        let bench = Bench::<Simulated<AN_HOUR_MS>>::fresh().await;
+        let script = bench.target.vcenter.script();
+        let (spec, sink) = (bench.spec(1), Recorder::new());
+        let nothing = Checkpoint::default();
+        let interrupted = bench.adapter.create_vm(&spec, &nothing, &sink);
+        tokio::select! {
+            result = interrupted => panic!("tasks take an hour: {result:?}"),
+            () = finish_tasks_until(Some(operation), &sink, &script) => {}
+        }
+
+        let resume = sink.checkpoint();
+        let changes = bench.observed.changes();
+        let sink = Recorder::resuming(resume.clone());
+        tokio::select! {
+            result = bench.adapter.create_vm(&spec, &resume, &sink) => {
+                panic!("tasks take an hour: {result:?}")
+            }
+            () = sink.until_stage(stage, 1) => {}
+        }
+        assert_eq!(sink.stages(), [stage], "told from where the VM is");
+        assert_eq!(bench.observed.changes(), changes);
+        let sink = Recorder::resuming(resume.clone());
+        tokio::select! {
+            result = bench.adapter.create_vm(&spec, &resume, &sink) => {
+                panic!("its address takes an hour: {result:?}")
+            }
+            () = finish_tasks_until(None, &sink, &script) => {}
+            () = sink.until_stage(Stage::WaitingForNetwork, 1) => {}
+        }
+        assert_eq!(bench.count(&spec.name).await, 1);
+        let each_once = ["clone_vm", "reconfigure_vm", "customize_vm", "power_on"];
+        // Whether a guest is customised already is only known by asking.
+        let mut sent = bench.observed.changes();
+        sent.dedup();
+        assert_eq!(sent, each_once, "interrupted in {operation:?}");
+    }
+}
+
+/// Ends each task as it comes, up to one that does this.
+async fn finish_tasks_until(last: Option<TaskOperation>, sink: &Recorder, script: &Script) {
+    let mut told = sink.checkpoints();
+    loop {
+        told.mark_unchanged();
+        match sink.checkpoint().task {
+            Some(task) if Some(task.operation) == last => return,
+            Some(_) => script.finish_tasks().await.unwrap(),
+            None => {}
+        }
+        told.changed().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_vm_that_vanishes_unsaid_is_missed_all_the_same() {
+    let (bench, script) = bench().await;
+    let spec = bench.dhcp_spec(1);
+    let sink = Recorder::new();
+    let resume = Checkpoint::default();
+    bench.observed.deafen(true);
+    let create = bench.adapter.create_vm(&spec, &resume, &sink);
+    let meanwhile = async {
+        sink.until_stage(Stage::WaitingForNetwork, 1).await;
+        script.vanish(&spec.name).await.unwrap();
+        sink.until_stage(Stage::WaitingForNetwork, 2).await;
+        bench.observed.deafen(false);
+        script.give_addresses(&spec.name, &["10.30.0.8".parse().unwrap()]).await.unwrap();
+    };
+    let (made, ()) = tokio::join!(create, meanwhile);
+    made.unwrap();
+    bench.assert_made(&spec).await;
+}
