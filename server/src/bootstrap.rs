@@ -1,1 +1,399 @@
-//! The composition root.
+//! The composition root: the one place that knows every port and what it is made of.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use secrecy::ExposeSecret;
+use sqlx::postgres::{PgConnectOptions, PgPool};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::application::feed::{Feed, tail};
+use crate::application::journal::Journal;
+use crate::application::progress_query::ProgressQuery;
+use crate::application::requests::{Requests, RequestsParts};
+use crate::application::trigger_provisioning::TriggerProvisioning;
+use crate::application::vcenter::CurrentVcenter;
+use crate::config::Config;
+use crate::domain::ports::journal_tail::JournalTail;
+use crate::http::frames::{Epoch, ProtocolFrames};
+use crate::http::{AppState, router, serve};
+use crate::infrastructure::clock::PostgresClock;
+use crate::infrastructure::postgres::embedded::EmbeddedPostgres;
+use crate::infrastructure::postgres::event_store::PgEventStore;
+use crate::infrastructure::postgres::leases::PgLeases;
+use crate::infrastructure::postgres::progress::PgProgressRepository;
+use crate::infrastructure::postgres::tail::PgJournalTail;
+use crate::infrastructure::postgres::{self, MIGRATOR};
+use crate::infrastructure::vsphere::soap::SoapClient;
+
+pub mod vsphere;
+
+use vsphere::Vsphere;
+
+/// How long is waited before PostgreSQL is tried again at the start.
+const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a busy address is tried again: a server that was killed frees its own within moments.
+const LISTEN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pause between those tries.
+const LISTEN_PAUSE: Duration = Duration::from_millis(100);
+
+/// File descriptors that are not for connections: PostgreSQL, vCenter, files, logs.
+const RESERVED_FILES: u64 = 200;
+
+/// Connections that are taken however low the file limit is: below it nothing would work at all.
+const CONNECTIONS_MIN: usize = 16;
+
+/// How long the background tasks may take to end.
+const TASKS_MAX: Duration = Duration::from_secs(8);
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    /// Ends the private PostgreSQL's supervisor, after everything that writes.
+    database_shutdown: CancellationToken,
+    tasks: JoinSet<()>,
+    pool: PgPool,
+    embedded: Option<Arc<EmbeddedPostgres>>,
+    supervisor: Option<tokio::task::JoinHandle<()>>,
+    session: Option<Arc<SoapClient>>,
+}
+
+impl Server {
+    /// Starts everything; the address answers when this returns.
+    ///
+    /// # Errors
+    ///
+    /// One line (with its causes) that names what is wrong and says what to do.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_with(config, vsphere::connect).await
+    }
+
+    /// The same with a vCenter of the caller's: `connect` puts its port together.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and what `connect` says.
+    pub async fn start_with(
+        config: Config,
+        connect: impl FnOnce(&Config) -> anyhow::Result<Vsphere>,
+    ) -> anyhow::Result<Self> {
+        install_tls();
+        let listener = listen(config.listen).await.with_context(|| {
+            format!("{} cannot be listened on; set STAGEWATCH_LISTEN to a free one", config.listen)
+        })?;
+        let address = listener.local_addr()?;
+        std::fs::create_dir_all(&config.data_dir).with_context(|| {
+            let dir = config.data_dir.display();
+            format!("the data folder {dir} cannot be made; set STAGEWATCH_DATA_DIR to another")
+        })?;
+        let vsphere = connect(&config)?;
+        let (options, embedded) = database(&config).await?;
+        let session = vsphere.session.clone();
+        let parts = Parts::new(config, options, vsphere, embedded.is_none());
+        let mut server = Self {
+            address,
+            shutdown: parts.shutdown.clone(),
+            database_shutdown: CancellationToken::new(),
+            tasks: JoinSet::new(),
+            pool: parts.pool.clone(),
+            supervisor: None,
+            embedded,
+            session,
+        };
+        if let Some(embedded) = server.embedded.clone() {
+            let token = server.database_shutdown.clone();
+            server.supervisor = Some(tokio::spawn(async move { embedded.supervise(token).await }));
+            // The private PostgreSQL answers already: what is wrong now ends the start.
+            parts.prepare().await?;
+            // Nobody else can use it while this server holds the data folder's lock, so whoever had
+            // a lease is dead: its work need not wait until the lease has run out.
+            parts.saga.leases.end_all().await?;
+        }
+        parts.announce(address);
+        server.tasks.spawn(parts.run(listener));
+        Ok(server)
+    }
+
+    /// The address that answers.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops: no new work, leases handed back, streams ended, then PostgreSQL.
+    ///
+    /// # Errors
+    ///
+    /// When the private PostgreSQL does not stop.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.shutdown.cancel();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(TASKS_MAX * 2, all).await.is_err() {
+            warn!("some tasks did not end in time");
+            self.tasks.abort_all();
+        }
+        vsphere::log_out(self.session.take()).await;
+        self.pool.close().await;
+        self.database_shutdown.cancel();
+        if let Some(supervisor) = self.supervisor.take() {
+            supervisor.await?;
+        }
+        if let Some(embedded) = self.embedded.take() {
+            let embedded = Arc::into_inner(embedded).ok_or_else(|| anyhow!("still in use"))?;
+            embedded.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes the address; one that is still held by a predecessor that is just ending is tried again.
+async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let deadline = tokio::time::Instant::now() + LISTEN_PATIENCE;
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::AddrInUse
+                    && tokio::time::Instant::now() < deadline =>
+            {
+                tokio::time::sleep(LISTEN_PAUSE).await;
+            }
+            bound => return bound,
+        }
+    }
+}
+
+/// rustls has no default provider of its own here; a second start in one process finds it set.
+fn install_tls() {
+    rustls::crypto::ring::default_provider().install_default().ok();
+}
+
+/// Where PostgreSQL is: the given one, or a private one that is started now.
+async fn database(
+    config: &Config,
+) -> anyhow::Result<(PgConnectOptions, Option<Arc<EmbeddedPostgres>>)> {
+    match &config.database_url {
+        Some(url) => {
+            // The parser's error is not told: it may repeat the password.
+            let options = PgConnectOptions::from_str(url.expose_secret()).map_err(|_| {
+                anyhow!("DATABASE_URL: is no PostgreSQL address, as postgres://user@host/database")
+            })?;
+            Ok((options, None))
+        }
+        None => {
+            let embedded = EmbeddedPostgres::start(&config.data_dir).await?;
+            info!("{}", embedded.place());
+            Ok((embedded.connect_options(), Some(Arc::new(embedded))))
+        }
+    }
+}
+
+/// Everything that runs, put together.
+struct Parts {
+    pool: PgPool,
+    shutdown: CancellationToken,
+    state: AppState,
+    saga: Arc<TriggerProvisioning>,
+    feed: Arc<Feed>,
+    tail: Arc<PgJournalTail>,
+    vcenter: Arc<CurrentVcenter>,
+    connections_max: usize,
+    /// Whether PostgreSQL may be away at the start.
+    wait_for_database: bool,
+}
+
+impl Parts {
+    fn new(
+        config: Config,
+        options: PgConnectOptions,
+        vsphere: Vsphere,
+        wait_for_database: bool,
+    ) -> Self {
+        let Vsphere { port, name, simulated, session: _ } = vsphere;
+        let pool = postgres::pool(options);
+        let shutdown = CancellationToken::new();
+        let clock = Arc::new(PostgresClock::new());
+        let store = Arc::new(PgEventStore::new(pool.clone()));
+        let repository = Arc::new(PgProgressRepository::new(pool.clone()));
+        let tail = Arc::new(PgJournalTail::new(pool.clone(), Arc::clone(&clock)));
+        let vcenter = Arc::new(CurrentVcenter::new(Arc::clone(&port)));
+        let epoch = Epoch::default();
+        let renderer = Arc::new(ProtocolFrames::new(epoch.clone()));
+        let feed = Arc::new(Feed::new(store.clone(), renderer));
+        let wake = Arc::new(Notify::new());
+        let saga = Arc::new(TriggerProvisioning {
+            journal: Arc::new(Journal::new(
+                store.clone(),
+                repository.clone(),
+                Arc::clone(&vcenter),
+                clock.clone(),
+                Arc::clone(&feed),
+            )),
+            leases: Arc::new(PgLeases::new(pool.clone())),
+            vsphere: Arc::clone(&port),
+            vcenter: Arc::clone(&vcenter),
+            feed: Arc::clone(&feed),
+            clock: clock.clone(),
+            worker: Uuid::now_v7().to_string(),
+            lease: config.lease,
+            workers: config.workers,
+            wake: Arc::clone(&wake),
+        });
+        let query = Arc::new(ProgressQuery::new(
+            store.clone(),
+            repository.clone(),
+            Arc::clone(&feed),
+            Arc::clone(&vcenter),
+            clock,
+        ));
+        let requests = Arc::new(Requests::new(RequestsParts {
+            store,
+            repository,
+            vsphere: port,
+            vcenter: Arc::clone(&vcenter),
+            feed: Arc::clone(&feed),
+            limits: config.spec_limits(),
+            slow_after: config.slow_after,
+            wake,
+        }));
+        let (connections_max, streams) = places(config.max_streams);
+        let state = AppState {
+            query,
+            requests,
+            epoch,
+            streams: Arc::new(Semaphore::new(streams)),
+            ready: Arc::new(AtomicBool::new(false)),
+            shutdown: shutdown.clone(),
+            vcenter_name: name.into(),
+            simulated,
+            site_dir: site_dir(config.site_dir),
+        };
+        Self {
+            pool,
+            shutdown,
+            state,
+            saga,
+            feed,
+            tail,
+            vcenter,
+            connections_max,
+            wait_for_database,
+        }
+    }
+
+    /// Brings the schema up to date and learns which journal it is.
+    async fn prepare(&self) -> anyhow::Result<()> {
+        MIGRATOR
+            .run(&self.pool)
+            .await
+            .context("the database's schema could not be brought up to date")?;
+        self.state.epoch.set(self.tail.epoch().await?);
+        self.state.ready.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Prepares a PostgreSQL that may not be there yet, however long it takes.
+    async fn prepare_patiently(&self) {
+        let mut told = false;
+        while let Err(error) = self.prepare().await {
+            if !std::mem::replace(&mut told, true) {
+                warn!(
+                    "DATABASE_URL: PostgreSQL is not answering, trying again every second: {error:#}"
+                );
+            }
+            if self.shutdown.run_until_cancelled(tokio::time::sleep(DATABASE_PAUSE)).await.is_none()
+            {
+                return;
+            }
+        }
+        if told {
+            info!("PostgreSQL is there");
+        }
+    }
+
+    /// Runs until the shutdown.
+    async fn run(self, listener: TcpListener) {
+        let router = router(self.state.clone());
+        let web = serve::run(listener, router, self.connections_max, self.shutdown.clone());
+        let work = async {
+            if self.wait_for_database {
+                self.prepare_patiently().await;
+            }
+            tokio::join!(
+                tail::run(Arc::clone(&self.feed), self.tail.clone(), self.shutdown.clone()),
+                Arc::clone(&self.saga).run(self.shutdown.clone()),
+                self.look_at_vcenter(),
+            )
+        };
+        tokio::join!(web, work);
+    }
+
+    /// Says in one line at the start whether vCenter can be worked with.
+    async fn look_at_vcenter(&self) {
+        let look = async {
+            let vcenter = self.vcenter.ask().await?;
+            let templates = self.state.requests.templates().await?;
+            Ok::<_, crate::domain::ports::vsphere::VsphereError>((vcenter, templates.len()))
+        };
+        match self.shutdown.run_until_cancelled(look).await {
+            Some(Ok((vcenter, templates))) => {
+                info!(vcenter.id = %vcenter, "{}: {templates} templates", self.state.vcenter_name);
+            }
+            Some(Err(error)) => {
+                warn!("{} cannot be worked with: {error}", self.state.vcenter_name);
+            }
+            None => {}
+        }
+    }
+
+    fn announce(&self, address: SocketAddr) {
+        if !self.state.site_dir.join("pkg/stagewatch.js").exists() {
+            warn!(
+                "the page's script is not in {}: pages work, but do not move by themselves; `scripts/build-site` builds it",
+                self.state.site_dir.display()
+            );
+        }
+        info!("http://{address} is ready, with the {}", self.state.vcenter_name);
+    }
+}
+
+/// Where the page's files are: as set, else in the build's folder.
+fn site_dir(set: Option<PathBuf>) -> PathBuf {
+    let beside = || {
+        let program = std::env::current_exe().ok()?;
+        let site = program.parent().and_then(Path::parent)?.join("site");
+        site.is_dir().then_some(site)
+    };
+    set.or_else(beside).unwrap_or_else(|| PathBuf::from("target/site"))
+}
+
+/// How many connections and streams there may be at once, within the file limit.
+fn places(max_streams: u32) -> (usize, usize) {
+    let connections = file_limit().saturating_sub(RESERVED_FILES);
+    let connections = usize::try_from(connections).unwrap_or(CONNECTIONS_MIN).max(CONNECTIONS_MIN);
+    let streams = usize::try_from(max_streams).unwrap_or(usize::MAX);
+    // Some connections are kept for those who do not stream.
+    (connections, streams.min(connections - connections / 8))
+}
+
+/// How many files this process may open; the soft limit is raised to the hard one first.
+fn file_limit() -> u64 {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
+    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => hard,
+        Err(_) => soft,
+    }
+}

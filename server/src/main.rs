@@ -1,2 +1,45 @@
 //! Parses the settings, starts, waits. No logic here.
-fn main() {}
+
+use std::process::ExitCode;
+
+use server::bootstrap::Server;
+use server::config::{Config, Refusal};
+use server::{shutdown, telemetry};
+
+#[expect(clippy::print_stdout, reason = "help and version are what was asked for")]
+fn main() -> ExitCode {
+    let config = match Config::read(std::env::args_os()) {
+        Ok(config) => config,
+        Err(Refusal::Asked(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(Refusal::Wrong(line)) => return refuse(&line),
+    };
+    if let Err(line) = telemetry::start(&config.log, config.log_format) {
+        return refuse(&line);
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("no runtime could be started: {error}")),
+    };
+    match runtime.block_on(run(config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => refuse(&format!("{error:#}")),
+    }
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    // Listened to from the first moment, so that Ctrl-C while PostgreSQL starts is not lost.
+    let stop = tokio::spawn(shutdown::requested());
+    let server = Server::start(config).await?;
+    let signal = stop.await??;
+    tracing::info!("{signal}: stopping");
+    server.stop().await
+}
+
+#[expect(clippy::print_stderr, reason = "the start ends here, with one line for a person")]
+fn refuse(line: &str) -> ExitCode {
+    eprintln!("stagewatch: {line}");
+    ExitCode::FAILURE
+}

@@ -158,6 +158,18 @@ impl ProgressQuery {
         Ok(ProgressNow { timeline, now, told, hold })
     }
 
+    /// As [`now`](Self::now), but with what was told with the newest event when PostgreSQL is away: a
+    /// reader that has come gets what is known.
+    pub async fn now_or_recorded(&self, timeline: Timeline) -> ProgressNow {
+        match self.now(timeline.clone()).await {
+            Ok(progress) => progress,
+            Err(_) => {
+                let (now, told) = (self.clock.now(), timeline.told);
+                ProgressNow { timeline, now, told, hold: None }
+            }
+        }
+    }
+
     /// The journal of one request as stored; `None` when the viewer may see no such request.
     ///
     /// # Errors

@@ -187,7 +187,7 @@ impl TriggerProvisioning {
                 Err(error) => return self.failed(sink, vm, error).await,
             },
             Action::Resume => {
-                let task = sink.checkpointed_task().await;
+                let task = sink.task_in_flight(vm).await;
                 let worker = self.worker.clone();
                 sink.record(Command::Resume { worker, task }).await?;
                 info!("resumed at {}", vm.stage.label());

@@ -43,16 +43,17 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let away = match &error {
+        let link_broke = matches!(
+            error,
             sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => true,
-            sqlx::Error::Database(error) => error.code().is_some_and(|code| may_pass(&code)),
-            _ => false,
-        };
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+        );
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let away = link_broke || code.is_some_and(|code| may_pass(&code));
         if away { Self::Unavailable(error.into()) } else { Self::Unexpected(error.into()) }
     }
 }

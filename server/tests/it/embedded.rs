@@ -226,10 +226,8 @@ async fn below_a_closed_folder_the_cluster_lives_elsewhere_and_is_found_again() 
     let closed = folder_of_mode(0o700);
     let first_name = closed.path().join("first");
     let postgres = start(&first_name).await;
-    let home = data_directory(&postgres).await.parent().unwrap().to_owned();
-    let elsewhere = home.starts_with("/var/lib/stagewatch");
-    let _remove = elsewhere.then(|| RemoveAtEnd(home.clone()));
-    assert_eq!(elsewhere, Uid::effective().is_root());
+    let remove = remove_elsewhere(&data_directory(&postgres).await);
+    assert_eq!(remove.is_some(), Uid::effective().is_root());
     write_row(&postgres).await;
     postgres.stop().await.unwrap();
 
@@ -238,6 +236,65 @@ async fn below_a_closed_folder_the_cluster_lives_elsewhere_and_is_found_again() 
     let moved = start(&second_name).await;
     assert_eq!(rows(&moved).await, 1);
     moved.stop().await.unwrap();
+}
+
+/// Who deletes a data folder wants to begin anew, and nobody is left who could stop its PostgreSQL.
+#[tokio::test]
+async fn a_deleted_folder_begins_anew_and_its_forgotten_postmaster_is_stopped() {
+    let closed = folder_of_mode(0o700);
+    let data_dir = closed.path().join("data");
+    let killed = start(&data_dir).await;
+    let (old, forgotten) = (data_directory(&killed).await, postmaster(&killed).await);
+    let _remove = remove_elsewhere(&old);
+    write_row(&killed).await;
+    drop(killed);
+    std::fs::remove_dir_all(&data_dir).unwrap();
+
+    let anew = start(&data_dir).await;
+    let new = data_directory(&anew).await;
+    let _remove_too = remove_elsewhere(&new);
+    let mut connection = connect(&anew).await.unwrap();
+    let has_table: bool = sqlx::query_scalar("select to_regclass('kept') is not null")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert!(!has_table, "the old data came back");
+    if Uid::effective().is_root() {
+        assert_ne!(old, new);
+        let give_up = Instant::now() + PATIENCE;
+        while kill(forgotten, None).is_ok() {
+            assert!(Instant::now() < give_up, "{forgotten} runs on, though nobody can reach it");
+            tokio::task::yield_now().await;
+        }
+    }
+    anew.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_postmaster_of_a_deleted_folder_does_not_take_the_new_socket_along() {
+    let folder = folder();
+    let data_dir = folder.path().join("data");
+    let killed = start(&data_dir).await;
+    let forgotten = postmaster(&killed).await;
+    drop(killed);
+    std::fs::remove_dir_all(&data_dir).unwrap();
+
+    let anew = start(&data_dir).await;
+    // It would notice within a minute by itself, and end in this very way.
+    kill(forgotten, Signal::SIGQUIT).unwrap();
+    let give_up = Instant::now() + PATIENCE;
+    while kill(forgotten, None).is_ok() {
+        assert!(Instant::now() < give_up, "{forgotten} runs on");
+        tokio::task::yield_now().await;
+    }
+    write_row(&anew).await;
+    anew.stop().await.unwrap();
+}
+
+/// For a cluster that could not live in its data folder, which the test's own folder takes along.
+fn remove_elsewhere(data: &Path) -> Option<RemoveAtEnd> {
+    let home = data.parent().expect("the data folder is in a home");
+    home.starts_with("/var/lib/stagewatch").then(|| RemoveAtEnd(home.to_owned()))
 }
 
 /// Removes what a test made outside its own folder, also when it fails.

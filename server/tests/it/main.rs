@@ -7,3 +7,5 @@
 )]
 
 mod embedded;
+mod soap;
+mod vsphere;

@@ -1,7 +1,7 @@
 //! What the saga does with what it is told while a VM is being made.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -9,14 +9,19 @@ use tracing::debug;
 
 use super::TriggerProvisioning;
 use super::lease::Lease;
+use crate::application::feed::lock;
 use crate::application::journal::{OpenRequest, RecordError};
 use crate::domain::ports::event_store::{Claim, StoreError};
-use crate::domain::ports::vsphere::{Checkpoint, ProgressSink, Stop, UndoneStep};
-use crate::domain::stage::VmProvisioningStage;
-use crate::domain::vm::{Command, DecideError, VmAggregate};
+use crate::domain::ports::vsphere::{Checkpoint, ProgressSink, Stop, TaskOperation, UndoneStep};
+use crate::domain::stage::VmProvisioningStage as Stage;
+use crate::domain::vm::{Command, DecideError, RequestedVm, VmAggregate, VmStatus};
 
 /// How long is waited before a write that PostgreSQL could not take is repeated.
 const WRITE_PAUSE: Duration = Duration::from_millis(250);
+
+/// How often what vCenter reports of one task is passed on: often enough for an eye, seldom enough for
+/// many readers on slow lines.
+const LIVE_INTERVAL: Duration = Duration::from_millis(400);
 
 /// Records progress under one lease.
 pub(super) struct SagaSink<'a> {
@@ -25,6 +30,9 @@ pub(super) struct SagaSink<'a> {
     /// The tokio mutex: it is held over a write, so that what is told is recorded in order.
     open: Mutex<OpenRequest>,
     checkpoint: Mutex<Checkpoint>,
+    /// When something was passed on last, and its words: new words are passed on at once.
+    /// A std mutex: it is held for a comparison.
+    live: std::sync::Mutex<Option<(Instant, Option<String>)>>,
 }
 
 impl<'a> SagaSink<'a> {
@@ -35,7 +43,8 @@ impl<'a> SagaSink<'a> {
         open: OpenRequest,
     ) -> Self {
         let checkpoint = Mutex::new(claim.checkpoint);
-        Self { saga, lease, open: Mutex::new(open), checkpoint }
+        let live = std::sync::Mutex::new(None);
+        Self { saga, lease, open: Mutex::new(open), checkpoint, live }
     }
 
     pub(super) async fn aggregate(&self) -> VmAggregate {
@@ -46,8 +55,18 @@ impl<'a> SagaSink<'a> {
         self.checkpoint.lock().await.clone()
     }
 
-    pub(super) async fn checkpointed_task(&self) -> Option<String> {
-        self.checkpoint.lock().await.task.as_ref().map(|task| task.moref.0.clone())
+    /// The task that an earlier worker left in flight, if it is of the stage that is gone on with: a
+    /// task of an earlier stage has ended, whatever the checkpoint still says.
+    pub(super) async fn task_in_flight(&self, vm: &RequestedVm) -> Option<String> {
+        let checkpoint = self.checkpoint.lock().await;
+        let task = checkpoint.task.as_ref()?;
+        let of_this_stage = match task.operation {
+            TaskOperation::Clone => vm.stage == Stage::Cloning,
+            TaskOperation::Reconfigure | TaskOperation::Customize => vm.stage == Stage::Configuring,
+            TaskOperation::PowerOn => vm.stage == Stage::PoweringOn,
+            TaskOperation::PowerOff | TaskOperation::Destroy => vm.status == VmStatus::Undoing,
+        };
+        of_this_stage.then(|| task.moref.0.clone())
     }
 
     /// Records a command, again and again while PostgreSQL is away and the lease holds.
@@ -82,7 +101,7 @@ impl<'a> SagaSink<'a> {
 
 #[async_trait]
 impl ProgressSink for SagaSink<'_> {
-    async fn stage(&self, stage: VmProvisioningStage, details: Option<String>) -> Result<(), Stop> {
+    async fn stage(&self, stage: Stage, details: Option<String>) -> Result<(), Stop> {
         self.record(Command::UpdateProgress { stage, details }).await
     }
 
@@ -117,6 +136,15 @@ impl ProgressSink for SagaSink<'_> {
     }
 
     fn live(&self, percent: Option<u8>, details: Option<String>) {
+        let mut last = lock(&self.live);
+        let too_soon = last
+            .as_ref()
+            .is_some_and(|(at, words)| *words == details && at.elapsed() < LIVE_INTERVAL);
+        if too_soon {
+            return;
+        }
+        *last = Some((Instant::now(), details.clone()));
+        drop(last);
         // Told between two writes; while one is under way the next report comes soon enough.
         let Ok(open) = self.open.try_lock() else { return };
         let (request, stage) = (open.timeline.request, open.timeline.current_stage);

@@ -82,7 +82,7 @@ pub struct Idempotency {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// It is new.
-    New(RecordedEvent),
+    New(Box<RecordedEvent>),
     /// The same key and body were accepted before, as this request.
     Existing(RequestId),
 }
@@ -209,6 +209,14 @@ pub trait Leases: Send + Sync + fmt::Debug {
         epoch: LeaseEpoch,
         due_in: Duration,
     ) -> Result<(), StoreError>;
+
+    /// Ends every lease: for a server that knows that no other one is alive, so that what its
+    /// predecessor left goes on at once. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn end_all(&self) -> Result<u64, StoreError>;
 
     /// Keeps what to resume from. `false`: the lease belongs to another worker.
     ///

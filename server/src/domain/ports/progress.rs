@@ -123,8 +123,8 @@ pub struct RequestRow {
 /// Which requests are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestFilter {
-    /// Only those of this status.
-    pub status: Option<VmStatus>,
+    /// Only those of this status, by its stable word.
+    pub status: Option<&'static str>,
     /// Only those made from this template.
     pub template: Option<String>,
     /// Only those of this owner.

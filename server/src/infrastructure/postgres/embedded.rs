@@ -18,7 +18,7 @@
 //!
 //! As root PostgreSQL refuses to run, so it runs as the system user `postgres`, or as the owner of
 //! the cluster that is already there. What root writes lies in a folder of root's, never in one that
-//! PostgreSQL's user could fill with links: `data/` and `run/` are that user's, the rest is not.
+//! PostgreSQL's user could fill with links: `data/` and the socket's folder are that user's, the rest is not.
 //!
 //! Deliberately absent: killing backends. After `kill -9` of a postmaster its backends notice within
 //! moments and end by themselves; until then the new postmaster refuses to start, and we try again.

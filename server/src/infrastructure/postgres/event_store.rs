@@ -52,7 +52,7 @@ impl EventStore for PgEventStore {
         upsert_progress(&mut tx, request, Stage::Created).await?;
         tx.commit().await.map_err(StoreError::from)?;
         let first = recorded.into_iter().next().ok_or_else(|| corrupt("nothing was recorded"))?;
-        Ok(Created::New(first))
+        Ok(Created::New(Box::new(first)))
     }
 
     async fn find(

@@ -102,6 +102,15 @@ impl Leases for PgLeases {
         Ok(())
     }
 
+    async fn end_all(&self) -> Result<u64, StoreError> {
+        let done = sqlx::query!(
+            "update vm_requests set lease_owner = null, lease_until = null where lease_until is not null"
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
     async fn save_checkpoint(
         &self,
         request: RequestId,

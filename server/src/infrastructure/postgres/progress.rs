@@ -131,7 +131,7 @@ impl ProgressRepository for PgProgressRepository {
                  and ($6::uuid is null or id < $6)
                order by id desc limit $7"#,
             viewer.0.0,
-            filter.status.map(VmStatus::as_str),
+            filter.status,
             filter.template,
             filter.owner,
             filter.name_contains,

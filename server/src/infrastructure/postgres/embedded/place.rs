@@ -15,14 +15,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::{fcntl::OFlag, unistd::Uid};
-use tracing::{debug, warn};
+use nix::{fcntl::OFlag, sys::signal::Signal, unistd::Uid};
+use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use super::{
     account::{Account, give_to_owner_of, unwritable},
     cluster::Cluster,
     error::EmbeddedError,
+    postmaster::Postmaster,
 };
 
 /// The file whose lock says that a folder is in use; it holds the process id of the holder.
@@ -33,6 +34,8 @@ const HOME: &str = "postgres";
 const RECORD: &str = "postgres-place";
 /// The file in such a home that says whose it is, for people who look around.
 const BELONGS_TO: &str = "belongs-to";
+/// How the name of the socket's folder in the home begins.
+const SOCKETS: &str = "run-";
 /// Where homes are that cannot be in their data folder.
 const OTHER_HOMES: &str = "/var/lib/stagewatch";
 /// Where sockets are when the home's path is too long for one. It has room, and root owns it.
@@ -108,12 +111,18 @@ impl DataFolder {
         let homes = Path::new(OTHER_HOMES);
         make_root_folder(homes).map_err(|reason| unwritable("create", homes, reason))?;
         let key = short_name(&self.path);
-        for left in left_behind(homes, &key) {
+        for left in entries(homes, &format!("{key}-")) {
+            // Locked, it serves a data folder that was moved here from there.
+            let Ok(_lock) = lock(&left) else { continue };
             warn!(
-                "{} belonged to an earlier {} that was deleted; remove it when it is not needed",
+                "{} belonged to an earlier {}; remove it when it is not needed",
                 left.display(),
                 self.path.display()
             );
+            if let Some(forgotten) = Postmaster::find_in(&left.join("data")) {
+                info!(pid = forgotten.pid(), "stopping its PostgreSQL, which nobody uses any more");
+                forgotten.signal(Signal::SIGINT);
+            }
         }
         let unique = Uuid::new_v4().simple().to_string();
         let home = homes.join(format!("{key}-{}", unique.get(..8).unwrap_or(&unique)));
@@ -129,22 +138,26 @@ impl DataFolder {
 impl Place {
     /// Where a new postmaster of this cluster listens: in its home, or, if that makes too long a
     /// path, in a short folder that is surely ours.
+    ///
+    /// The folder has a name of its own for each cluster: a postmaster whose data folder was deleted
+    /// ends a minute later, and then removes its socket by name, be it another's by then.
     pub(super) fn of(cluster: &Cluster) -> Result<Self, EmbeddedError> {
-        let natural = cluster.home.join("run");
-        let make = |folder: PathBuf| -> Result<Self, EmbeddedError> {
-            cluster
-                .account
-                .make_own_folder(&folder)
-                .map_err(|reason| unwritable("use", &folder, reason))?;
-            Ok(Self { socket_dir: folder })
+        let natural = entries(&cluster.home, SOCKETS).into_iter().next().unwrap_or_else(|| {
+            let unique = Uuid::new_v4().simple().to_string();
+            cluster.home.join(format!("{SOCKETS}{}", unique.get(..8).unwrap_or(&unique)))
+        });
+        let make = |folder: &Path| {
+            let made = cluster.account.make_own_folder(folder);
+            made.map_err(|reason| unwritable("use", folder, reason))
         };
+        make(&natural)?;
         if fits(&natural) {
-            return make(natural);
+            return Ok(Self { socket_dir: natural });
         }
         let mut why = "there is no other place".to_owned();
-        for folder in short_folders(&cluster.home) {
-            match make(folder) {
-                Ok(place) => return Ok(place),
+        for folder in short_folders(&natural) {
+            match make(&folder) {
+                Ok(()) => return Ok(Self { socket_dir: folder }),
                 Err(reason) => why = reason.to_string(),
             }
         }
@@ -242,14 +255,13 @@ fn read_record(record: &Path) -> Result<Option<PathBuf>, EmbeddedError> {
     }
 }
 
-/// Homes that earlier data folders of the same path have left.
-fn left_behind(homes: &Path, key: &str) -> Vec<PathBuf> {
-    let prefix = format!("{key}-");
-    std::fs::read_dir(homes)
+/// What is in a folder under a name that begins so.
+fn entries(folder: &Path, prefix: &str) -> Vec<PathBuf> {
+    std::fs::read_dir(folder)
         .into_iter()
         .flatten()
         .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
         .map(|entry| entry.path())
         .collect()
 }
@@ -268,9 +280,9 @@ fn fits(folder: &Path) -> bool {
     bytes.len() <= SOCKET_PATH_MAX && !bytes.iter().any(u8::is_ascii_control)
 }
 
-/// Short folders for the socket of the cluster in `home`, best first.
-fn short_folders(home: &Path) -> Vec<PathBuf> {
-    let key = short_name(home);
+/// Short folders that stand for a long one, best first.
+fn short_folders(long: &Path) -> Vec<PathBuf> {
+    let key = short_name(long);
     let mut folders = Vec::new();
     if Uid::effective().is_root() {
         if make_root_folder(Path::new(SYSTEM_SOCKETS)).is_ok() {

@@ -32,6 +32,9 @@ const ASK_LIMIT: Duration = Duration::from_secs(5);
 /// How much of the log is read to say why a start failed, in bytes.
 const LOG_TAIL_BYTES: u64 = 16 * 1024;
 
+/// The postmaster's own file, in the data folder.
+const PID_FILE: &str = "postmaster.pid";
+
 /// A running postmaster, or one that has just died.
 #[derive(Debug)]
 pub(super) struct Postmaster {
@@ -70,9 +73,14 @@ impl Postmaster {
     /// The postmaster that serves this cluster now, by `postmaster.pid`. That the process is really
     /// one, and of this very folder, is asked of the kernel: process ids are used again.
     pub(super) fn find(cluster: &Cluster) -> Option<Self> {
-        let file = std::fs::read(pid_file(cluster)).ok()?;
+        Self::find_in(&cluster.data)
+    }
+
+    /// The same for a data folder of which no more is known.
+    pub(super) fn find_in(data: &Path) -> Option<Self> {
+        let file = std::fs::read(data.join(PID_FILE)).ok()?;
         let (pid, listens) = parse_pid_file(&file)?;
-        serves(pid, cluster).then_some(Self { pid, child: None, listens })
+        serves(pid, data).then_some(Self { pid, child: None, listens })
     }
 
     pub(super) fn pid(&self) -> i32 {
@@ -88,7 +96,7 @@ impl Postmaster {
     pub(super) fn is_running(&mut self, cluster: &Cluster) -> bool {
         match &mut self.child {
             Some(child) => matches!(child.try_wait(), Ok(None)),
-            None => serves(self.pid, cluster),
+            None => serves(self.pid, &cluster.data),
         }
     }
 
@@ -131,7 +139,7 @@ impl Postmaster {
 /// of that file is the operator's.
 pub(super) async fn launch(cluster: &Cluster, place: &Place) -> Result<Launch, EmbeddedError> {
     cluster.write_access_rules()?;
-    remove_recycled(&pid_file(cluster), cluster);
+    remove_recycled(&cluster.data.join(PID_FILE), cluster);
     remove_recycled(&place.socket_dir.join(format!(".s.PGSQL.{SOCKET_PORT}.lock")), cluster);
     let log = cluster.open_log()?;
     let said_before = log.metadata().map_or(0, |log| log.len());
@@ -208,10 +216,6 @@ async fn make_database(maintenance: &PgConnectOptions) -> Result<(), sqlx::Error
     connection.close().await
 }
 
-fn pid_file(cluster: &Cluster) -> PathBuf {
-    cluster.data.join("postmaster.pid")
-}
-
 /// `postmaster.pid` is lines: process id, data folder, start time, port, socket folder, and more.
 fn parse_pid_file(content: &[u8]) -> Option<(Pid, Option<Place>)> {
     let mut lines = content.split(|byte| *byte == b'\n');
@@ -222,9 +226,9 @@ fn parse_pid_file(content: &[u8]) -> Option<(Pid, Option<Place>)> {
     (pid > 0).then_some((Pid::from_raw(pid), place))
 }
 
-/// Whether this process works in the cluster's data folder, as a postmaster does all its life.
-fn serves(pid: Pid, cluster: &Cluster) -> bool {
-    works_in(pid, &cluster.data).unwrap_or(false)
+/// Whether this process works in a cluster's data folder, as a postmaster does all its life.
+fn serves(pid: Pid, data: &Path) -> bool {
+    works_in(pid, data).unwrap_or(false)
 }
 
 /// Whether a process is a `postgres` whose working folder is `data`. A process that has ended, also

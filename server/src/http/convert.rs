@@ -1,0 +1,321 @@
+//! The one place where the domain and the wire meet.
+//!
+//! Every `match` names every variant, so that a new stage, status or state does not compile until it is
+//! decided here how programs and pages see it.
+
+use app::api;
+use chrono::{DateTime, Utc};
+
+use crate::application::progress_query::{Hold, ProgressNow};
+use crate::domain::estimate::{Basis, Told};
+use crate::domain::event::{Failure, RecordedEvent, VmEvent};
+use crate::domain::ids::RequestId;
+use crate::domain::ports::progress::{RequestRow, StoredEvent};
+use crate::domain::ports::vsphere::{VmProvisioningResult, VmTemplate};
+use crate::domain::spec::{NetworkSpec, VmSpec};
+use crate::domain::stage::VmProvisioningStage as Stage;
+use crate::domain::timeline::{StageState, Timeline};
+use crate::domain::vm::VmStatus;
+
+/// What the person who waits is told from `slowAfterMs` on.
+pub const SLOW_MESSAGE: &str = "Provisioning is taking longer than usual...";
+
+/// A stage on the wire.
+pub fn stage(stage: Stage) -> api::Stage {
+    match stage {
+        Stage::Created => api::Stage::Created,
+        Stage::Cloning => api::Stage::Cloning,
+        Stage::Configuring => api::Stage::Configuring,
+        Stage::PoweringOn => api::Stage::PoweringOn,
+        Stage::WaitingForNetwork => api::Stage::WaitingForNetwork,
+        Stage::Ready => api::Stage::Ready,
+    }
+}
+
+/// A status on the wire.
+pub fn status(status: VmStatus) -> api::Status {
+    match status {
+        VmStatus::Queued => api::Status::Queued,
+        VmStatus::Provisioning => api::Status::Provisioning,
+        VmStatus::Undoing => api::Status::Undoing,
+        VmStatus::Ready => api::Status::Ready,
+        VmStatus::Failed => api::Status::Failed,
+        VmStatus::NeedsAttention => api::Status::NeedsAttention,
+    }
+}
+
+/// A stage's state on the wire.
+pub fn stage_state(state: StageState) -> api::StageState {
+    match state {
+        StageState::Pending => api::StageState::Pending,
+        StageState::Active => api::StageState::Active,
+        StageState::Done => api::StageState::Done,
+        StageState::Failed => api::StageState::Failed,
+        StageState::Skipped => api::StageState::Skipped,
+        StageState::Undone => api::StageState::Undone,
+    }
+}
+
+/// The progress as of now, for a snapshot.
+pub fn progress_now(progress: &ProgressNow) -> api::Progress {
+    let ProgressNow { timeline, now, told, hold } = progress;
+    let mut wire = progress_at(timeline, *now, told);
+    wire.server_time = Some((*now).into());
+    // A try that is due is under way again: nobody waits for it any more.
+    wire.waiting = wire.waiting.filter(|waiting| waiting.next_at.is_none_or(|at| at.0 > *now));
+    match hold {
+        None => {}
+        Some(Hold::Worker { ahead }) => {
+            wire.waiting = Some(api::Waiting {
+                waiting_for: api::WaitingFor::Worker,
+                ahead: Some(*ahead),
+                next_try: None,
+                next_at: None,
+                reason: None,
+            });
+        }
+        Some(Hold::OtherVcenter) => {
+            let reason = "this request was begun in another vCenter than the one this server works \
+                          with now; it goes on when the server is started with that vCenter again";
+            wire.waiting = Some(api::Waiting {
+                waiting_for: api::WaitingFor::Vcenter,
+                ahead: None,
+                next_try: None,
+                next_at: None,
+                reason: Some(reason.to_owned()),
+            });
+        }
+    }
+    wire
+}
+
+/// The progress as of the timeline's newest event: for a numbered frame, which is a pure function of
+/// the journal and so speaks of no other moment.
+pub fn progress_recorded(timeline: &Timeline) -> api::Progress {
+    progress_at(timeline, timeline.at, &timeline.told)
+}
+
+fn progress_at(timeline: &Timeline, at: DateTime<Utc>, told: &Told) -> api::Progress {
+    let slow = timeline.is_slow(at);
+    api::Progress {
+        request_id: timeline.request.0,
+        status: status(timeline.status),
+        seq: timeline.seq,
+        current_stage: stage(timeline.current_stage),
+        details: timeline.details.clone(),
+        started_at: timeline.started_at.map(Into::into),
+        ended_at: timeline.ended_at.map(Into::into),
+        elapsed_ms: timeline.elapsed_ms(at),
+        server_time: None,
+        stages: Stage::ALL.map(|stage| stage_progress(timeline, stage, told)).into(),
+        estimate: told.estimate.map(|estimate| api::Estimate {
+            remaining_ms: estimate.remaining_ms,
+            low_ms: None,
+            high_ms: None,
+            samples: estimate.samples,
+            basis: match estimate.basis {
+                Basis::Template => api::Basis::Template,
+                Basis::All => api::Basis::All,
+            },
+        }),
+        slow,
+        slow_after_ms: timeline.slow_after_ms,
+        message: slow.then(|| SLOW_MESSAGE.to_owned()),
+        attempt: timeline.attempt,
+        attempts: Vec::new(),
+        waiting: timeline.failed_try.as_ref().map(|failed| api::Waiting {
+            waiting_for: api::WaitingFor::Retry,
+            ahead: None,
+            next_try: Some(failed.number + 1),
+            next_at: Some(failed.next_at.into()),
+            reason: Some(failed.reason.clone()),
+        }),
+        undo: timeline
+            .undo
+            .iter()
+            .map(|undo| api::UndoStep {
+                step: undo.step.clone(),
+                state: if undo.done { api::UndoState::Done } else { api::UndoState::Failed },
+                at: undo.at.into(),
+            })
+            .collect(),
+        left: timeline.left.clone(),
+        failure: timeline.failure.as_ref().map(failure),
+    }
+}
+
+fn stage_progress(timeline: &Timeline, which: Stage, told: &Told) -> api::StageProgress {
+    let times = &timeline.stages[which.index()];
+    api::StageProgress {
+        stage: stage(which),
+        label: which.label().to_owned(),
+        state: stage_state(times.state),
+        started_at: times.entered.map(|mark| mark.at.into()),
+        completed_at: times.left.map(|mark| mark.at.into()),
+        duration_ms: times.duration_ms(),
+        typical_ms: told.typical_ms.get(which.index()).copied().flatten(),
+    }
+}
+
+fn failure(failure: &Failure) -> api::Failure {
+    api::Failure {
+        stage: stage(failure.stage),
+        code: failure.code.clone(),
+        reason: failure.reason.clone(),
+        retryable: failure.retryable,
+    }
+}
+
+/// The SSE event's name for an event of the journal.
+pub fn event_name(event: &VmEvent) -> &'static str {
+    match event {
+        VmEvent::VmRequested { .. }
+        | VmEvent::VmProvisioningStarted { .. }
+        | VmEvent::VmProvisioningProgressUpdated { .. } => "stage",
+        VmEvent::VmProvisioningTryFailed { .. } => "retry",
+        VmEvent::VmProvisioningResumed { .. } => "resumed",
+        VmEvent::VmProvisioned { .. } => "ready",
+        VmEvent::VmProvisioningUndoStarted { .. } | VmEvent::VmProvisioningStepUndone { .. } => {
+            "undo"
+        }
+        VmEvent::VmProvisioningFailed { .. } => "failed",
+        VmEvent::VmProvisioningNeedsAttention { .. } => "needs_attention",
+    }
+}
+
+/// The data of a numbered frame.
+pub fn stage_event(timeline: &Timeline, recorded: &RecordedEvent) -> api::StageEvent {
+    let about = about(timeline, &recorded.event);
+    api::StageEvent {
+        seq: recorded.seq,
+        kind: recorded.event.type_name().to_owned(),
+        stage: stage(about),
+        state: stage_state(timeline.stages[about.index()].state),
+        at: recorded.recorded_at.into(),
+        details: details(&recorded.event),
+        progress: progress_recorded(timeline),
+    }
+}
+
+/// The stage that an event is about.
+fn about(timeline: &Timeline, event: &VmEvent) -> Stage {
+    match event {
+        VmEvent::VmRequested { .. } | VmEvent::VmProvisioningStarted { .. } => Stage::Created,
+        VmEvent::VmProvisioningProgressUpdated { current_stage, .. } => *current_stage,
+        VmEvent::VmProvisioningTryFailed { stage, .. }
+        | VmEvent::VmProvisioningResumed { stage, .. } => *stage,
+        VmEvent::VmProvisioned { .. } => Stage::Ready,
+        VmEvent::VmProvisioningStepUndone { .. } => timeline.current_stage,
+        VmEvent::VmProvisioningUndoStarted { failure }
+        | VmEvent::VmProvisioningFailed { failure }
+        | VmEvent::VmProvisioningNeedsAttention { failure, .. } => failure.stage,
+    }
+}
+
+/// What an event says beyond its stage, for a person.
+fn details(event: &VmEvent) -> Option<String> {
+    match event {
+        VmEvent::VmRequested { spec, .. } => Some(spec.size()),
+        VmEvent::VmProvisioningStarted { .. } => None,
+        VmEvent::VmProvisioningProgressUpdated { details, .. } => details.clone(),
+        VmEvent::VmProvisioningTryFailed { failed_try, reason, .. } => {
+            Some(format!("try {failed_try} failed: {reason}"))
+        }
+        VmEvent::VmProvisioningResumed { stage, task, .. } => {
+            let task = if task.is_some() { ", same vCenter task" } else { "" };
+            Some(format!("the service restarted, resumed at {}{task}", stage.label()))
+        }
+        VmEvent::VmProvisioned { vm } => Some(vm.ip_address.to_string()),
+        VmEvent::VmProvisioningUndoStarted { failure }
+        | VmEvent::VmProvisioningFailed { failure } => Some(failure.reason.clone()),
+        VmEvent::VmProvisioningStepUndone { .. } => None,
+        VmEvent::VmProvisioningNeedsAttention { reason, .. } => Some(reason.clone()),
+    }
+}
+
+/// The paths of one request.
+pub fn links(id: RequestId) -> api::Links {
+    api::Links {
+        this: format!("/api/requests/{id}"),
+        progress: format!("/api/requests/{id}/provisioning-progress"),
+        events: format!("/api/requests/{id}/provisioning-progress/events"),
+        page: format!("/requests/{id}"),
+    }
+}
+
+/// One request.
+pub fn request(row: &RequestRow) -> api::Request {
+    api::Request {
+        id: row.id.0,
+        name: row.name.clone(),
+        template: row.template.clone(),
+        cpus: row.cpus,
+        memory_mib: row.memory_mib,
+        network: row.network.as_ref().map(network),
+        status: status(row.status),
+        requested_by: row.owner.0.clone(),
+        created_at: row.created_at.into(),
+        vm: row.vm.as_ref().map(virtual_machine),
+        links: links(row.id),
+    }
+}
+
+/// The wanted network as it was asked for.
+fn network(network: &NetworkSpec) -> api::Network {
+    let gateway = network.address.and_then(|fixed| fixed.gateway);
+    api::Network {
+        name: network.name.clone(),
+        ip_address: network.address.map(|fixed| format!("{}/{}", fixed.ip, fixed.prefix_len)),
+        gateway: gateway.map(|gateway| gateway.to_string()),
+    }
+}
+
+/// A request that was accepted this moment, from its own first event.
+pub fn request_of(timeline: &Timeline) -> api::Request {
+    let VmSpec { name, template, cpus, memory_mib, network: wanted, .. } = &timeline.spec;
+    api::Request {
+        id: timeline.request.0,
+        name: name.clone(),
+        template: template.clone(),
+        cpus: *cpus,
+        memory_mib: *memory_mib,
+        network: wanted.as_ref().map(network),
+        status: status(timeline.status),
+        requested_by: timeline.owner.0.clone(),
+        created_at: timeline.requested_at.into(),
+        vm: timeline.vm.as_ref().map(virtual_machine),
+        links: links(timeline.request),
+    }
+}
+
+fn virtual_machine(vm: &VmProvisioningResult) -> api::VirtualMachine {
+    api::VirtualMachine {
+        moref: vm.moref.0.clone(),
+        instance_uuid: vm.instance_uuid,
+        hostname: vm.hostname.clone(),
+        ip_address: vm.ip_address.to_string(),
+    }
+}
+
+/// A template.
+pub fn template(template: &VmTemplate) -> api::Template {
+    api::Template {
+        name: template.name.clone(),
+        moref: template.moref.0.clone(),
+        guest: template.guest.clone(),
+        cpus: template.cpus,
+        memory_mib: template.memory_mib,
+        disk_gib: template.disk_gib,
+    }
+}
+
+/// A row of the journal.
+pub fn history_item(event: StoredEvent) -> api::HistoryItem {
+    api::HistoryItem {
+        seq: event.seq,
+        kind: event.type_name,
+        schema_version: event.schema_version,
+        recorded_at: event.recorded_at.into(),
+        payload: serde_json::from_str(&event.payload).unwrap_or_default(),
+    }
+}

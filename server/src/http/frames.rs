@@ -1,0 +1,83 @@
+//! Frames: the bytes of one event, rendered once for all its readers.
+//!
+//! A numbered frame is a pure function of the journal's rows up to its number: the same bytes from every
+//! server, after every restart, for ever.
+
+use std::sync::{Arc, OnceLock};
+
+use app::api;
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::{convert, text};
+use crate::application::feed::{Frame, FrameRenderer, Unnumbered};
+use crate::domain::event::RecordedEvent;
+use crate::domain::ports::journal_tail::JournalEpoch;
+use crate::domain::stage::VmProvisioningStage;
+use crate::domain::timeline::Timeline;
+
+/// The identity of the journal, known once PostgreSQL has been asked.
+#[derive(Debug, Clone, Default)]
+pub struct Epoch(Arc<OnceLock<JournalEpoch>>);
+
+impl Epoch {
+    /// Sets the epoch, once; nothing is served before.
+    pub fn set(&self, epoch: JournalEpoch) {
+        // A second time can only be the same journal asked again.
+        self.0.set(epoch).ok();
+    }
+
+    /// The epoch as it stands in event ids.
+    pub fn as_str(&self) -> &str {
+        self.0.get().map_or("unknown", |epoch| epoch.0.as_str())
+    }
+
+    /// An event's id.
+    pub fn id(&self, seq: u32) -> String {
+        format!("{}.{seq}", self.as_str())
+    }
+}
+
+/// Draws frames as the protocol says.
+#[derive(Debug)]
+pub struct ProtocolFrames {
+    epoch: Epoch,
+}
+
+impl ProtocolFrames {
+    /// Frames whose ids carry this epoch.
+    pub fn new(epoch: Epoch) -> Self {
+        Self { epoch }
+    }
+}
+
+impl FrameRenderer for ProtocolFrames {
+    fn frame(&self, timeline: &Timeline, event: &RecordedEvent) -> Frame {
+        let data = convert::stage_event(timeline, event);
+        let name = convert::event_name(&event.event);
+        Frame {
+            seq: event.seq,
+            sse: sse(name, Some(&self.epoch.id(event.seq)), &data),
+            text: text::lines(timeline, event).into(),
+        }
+    }
+
+    fn live(
+        &self,
+        stage: VmProvisioningStage,
+        percent: Option<u8>,
+        details: Option<&str>,
+    ) -> Unnumbered {
+        let stage = convert::stage(stage);
+        let live = api::Live { stage, percent, details: details.map(str::to_owned) };
+        Unnumbered { sse: sse("live", None, &live) }
+    }
+}
+
+/// One Server-Sent Event. JSON has no line break in it, so `data` is always one line.
+pub fn sse(name: &str, id: Option<&str>, data: &impl Serialize) -> Bytes {
+    // The wire types are plain data: serialising them cannot fail.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+    format!("event: {name}\n{id}data: {data}\n\n").into()
+}

@@ -1,0 +1,166 @@
+//! Requests: ask for a VM, list, look at one, its history, and the templates.
+
+use app::api::{self, Items};
+use axum::Json;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use uuid::Uuid;
+
+use super::AppState;
+use super::body::{self, ReadSpec};
+use super::convert;
+use super::error::ApiError;
+use super::guard::Asking;
+use super::query::Params;
+use crate::application::requests::Accepted;
+use crate::domain::ids::{RequestId, Viewer};
+use crate::domain::ports::progress::RequestFilter;
+use crate::domain::spec::VmSpec;
+
+/// The longest `Idempotency-Key`: room for any id or digest.
+const KEY_CHARS_MAX: usize = 255;
+
+/// `POST /api/requests`
+pub(super) async fn create(
+    State(state): State<AppState>,
+    Asking(viewer): Asking,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let key = idempotency_key(request.headers())?;
+    let body = body::json(request).await?;
+    let ReadSpec { raw, mut errors } = body::read_spec(&body);
+    if !errors.is_empty() {
+        // What could be read is checked too, so that all mistakes are named at once.
+        let checked = VmSpec::parse(RequestId(Uuid::nil()), &raw, state.requests.limits());
+        for wrong in checked.err().unwrap_or_default() {
+            if !errors.iter().any(|error| error.field == wrong.field) {
+                let (field, message) = (wrong.field.to_owned(), wrong.message);
+                errors.push(api::FieldError { field, message });
+            }
+        }
+        return Err(ApiError::invalid(errors));
+    }
+    // Cut off, it may have been accepted all the same: whoever asks again with the same key will know.
+    let accepting = state.requests.accept(&viewer, &raw, key);
+    let accepted = tokio::time::timeout(super::ANSWER_TIMEOUT, accepting)
+        .await
+        .map_err(|_| ApiError::database_away())??;
+    let (status, id) = match accepted {
+        Accepted::New(id) => (StatusCode::CREATED, id),
+        Accepted::Existing(id) => (StatusCode::OK, id),
+    };
+    let row = state.query.request(&viewer, id).await?.ok_or_else(ApiError::no_such_request)?;
+    let request = convert::request(&row);
+    let location = [(header::LOCATION, request.links.this.clone())];
+    Ok((status, location, Json(request)).into_response())
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| (1..=KEY_CHARS_MAX).contains(&key.len()));
+    match key {
+        Some(key) => Ok(Some(key.to_owned())),
+        None => {
+            let message = format!("must be 1 to {KEY_CHARS_MAX} printable ASCII characters");
+            Err(ApiError::invalid_field("Idempotency-Key", message))
+        }
+    }
+}
+
+/// `GET /api/requests`
+pub(super) async fn list(
+    State(state): State<AppState>,
+    Asking(viewer): Asking,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Items<api::Request>>, ApiError> {
+    let known = ["status", "template", "owner", "q", "limit", "after"];
+    let mut params = Params::parse(query.as_deref(), &known);
+    let filter = RequestFilter {
+        status: params.word("status", known_status),
+        template: params.text("template"),
+        owner: params.text("owner"),
+        name_contains: params.text("q"),
+        after: params.word("after", |after| after.parse().ok().map(RequestId)),
+        limit: params.limit(),
+    };
+    params.finish()?;
+    let (rows, next) = page(&state, &viewer, filter).await?;
+    Ok(Json(Items { items: rows.iter().map(convert::request).collect(), next }))
+}
+
+fn known_status(word: &str) -> Option<&'static str> {
+    api::Status::ALL.into_iter().map(api::Status::as_str).find(|known| *known == word)
+}
+
+/// One page of requests and the cursor of the next one.
+pub(super) async fn page(
+    state: &AppState,
+    viewer: &Viewer,
+    mut filter: RequestFilter,
+) -> Result<(Vec<crate::domain::ports::progress::RequestRow>, Option<String>), ApiError> {
+    let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+    // One more than asked for tells whether there is a next page.
+    filter.limit += 1;
+    let mut rows = state.query.requests(viewer, &filter).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
+    Ok((rows, next))
+}
+
+/// `GET /api/requests/{id}`
+pub(super) async fn show(
+    State(state): State<AppState>,
+    Asking(viewer): Asking,
+    Path(id): Path<String>,
+) -> Result<Json<api::Request>, ApiError> {
+    let row = state.query.request(&viewer, request_id(&id)?).await?;
+    Ok(Json(convert::request(&row.ok_or_else(ApiError::no_such_request)?)))
+}
+
+/// `GET /api/requests/{id}/history`
+pub(super) async fn history(
+    State(state): State<AppState>,
+    Asking(viewer): Asking,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Items<api::HistoryItem>>, ApiError> {
+    let id = request_id(&id)?;
+    let mut params = Params::parse(query.as_deref(), &["limit", "after"]);
+    let after = params.word("after", |after| after.parse::<u32>().ok()).unwrap_or(0);
+    let limit = params.limit();
+    params.finish()?;
+    let events = state.query.history(&viewer, id, after, limit + 1).await?;
+    let mut events = events.ok_or_else(ApiError::no_such_request)?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = events.len() > limit;
+    events.truncate(limit);
+    let next = events.last().filter(|_| more).map(|event| event.seq.to_string());
+    let items = events.into_iter().map(convert::history_item).collect();
+    Ok(Json(Items { items, next }))
+}
+
+/// `GET /api/templates`
+pub(super) async fn templates(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Items<api::Template>>, ApiError> {
+    let mut params = Params::parse(query.as_deref(), &["limit", "after"]);
+    let after = params.text("after").unwrap_or_default();
+    let limit = usize::try_from(params.limit()).unwrap_or(usize::MAX);
+    params.finish()?;
+    let templates = state.templates().await?;
+    // In the order of their names, so that a name is the cursor.
+    let mut rest = templates.iter().skip_while(|template| template.name <= after);
+    let items: Vec<_> = rest.by_ref().take(limit).map(convert::template).collect();
+    let next = rest.next().and_then(|_| items.last().map(|last| last.name.clone()));
+    Ok(Json(Items { items, next }))
+}
+
+/// An id as it stands in a path. What is no id names no request.
+pub(super) fn request_id(text: &str) -> Result<RequestId, ApiError> {
+    // Only the usual form, so that a request has one address.
+    let id = Uuid::try_parse(text).ok().filter(|id| id.hyphenated().to_string() == text);
+    id.map(RequestId).ok_or_else(ApiError::no_such_request)
+}

@@ -1,0 +1,319 @@
+//! The live stream of one request (Server-Sent Events), and the same as plain text.
+//!
+//! A reader is a cursor into its topic. It gets the snapshot, or exactly the frames after the id that it
+//! brings; then every numbered frame as it is committed, and what is true only now in between.
+
+use std::time::Duration;
+
+use app::api;
+use async_stream::stream;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures_core::Stream;
+use rand::RngExt;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::AppState;
+use super::convert::{self, SLOW_MESSAGE};
+use super::error::ApiError;
+use super::frames::sse;
+use super::guard::Asking;
+use super::query::Params;
+use super::requests::request_id;
+use super::text;
+use crate::application::feed::{Frame, News, Subscription};
+use crate::domain::timeline::Timeline;
+
+/// A `ping` is sent when nothing else was said for so long. A page that hears nothing for a little
+/// longer knows that it is cut off.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+
+/// When a reader that lost its stream comes back, in milliseconds: at random, so that not all who
+/// watched a server that restarted come in the same instant, and soon enough for a page to be live
+/// again within 3 s.
+const RETRY_MS: std::ops::Range<u32> = 800..1_800;
+
+/// How a reader wants to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Sse,
+    Text,
+}
+
+/// Where a reader begins.
+#[derive(Debug)]
+enum Begin {
+    /// With the progress as of now.
+    Snapshot,
+    /// After the event that its id names.
+    After,
+    /// With the progress as of now, since its id is not of this journal, for this reason.
+    Reset(&'static str),
+}
+
+/// `GET /api/requests/{id}/provisioning-progress`
+pub(super) async fn progress(
+    State(state): State<AppState>,
+    Asking(viewer): Asking,
+    Path(id): Path<String>,
+) -> Result<axum::Json<api::Progress>, ApiError> {
+    let progress = state.query.progress(&viewer, request_id(&id)?).await?;
+    let progress = progress.ok_or_else(ApiError::no_such_request)?;
+    Ok(axum::Json(convert::progress_now(&progress)))
+}
+
+/// `GET /api/requests/{id}/provisioning-progress/events`
+pub(super) async fn events(
+    State(state): State<AppState>,
+    Asking(viewer): Asking,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let id = request_id(&id)?;
+    let mut params = Params::parse(query.as_deref(), &["format", "last_event_id"]);
+    let format = params.word("format", |word| match word {
+        "text" => Some(Format::Text),
+        "sse" => Some(Format::Sse),
+        _ => None,
+    });
+    let format = format.unwrap_or(Format::Sse);
+    let by_query = params.text("last_event_id");
+    params.finish()?;
+    let by_header = headers
+        .get("last-event-id")
+        .map(|id| id.to_str().unwrap_or("unreadable").to_owned())
+        .filter(|id| !id.is_empty());
+    let permit = state.streams.clone().try_acquire_owned().map_err(|_| too_many())?;
+    let watch = state.query.watch(&viewer, id).await?;
+    let mut reader = watch.ok_or_else(ApiError::no_such_request)?;
+    let begin = begin(&state, &mut reader, by_header.or(by_query)).await?;
+    if matches!(begin, Begin::After) && has_ended_at_cursor(&reader) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let body = match format {
+        Format::Sse => Body::from_stream(sse_stream(state, reader, begin, permit)),
+        Format::Text => Body::from_stream(text_stream(state, reader, begin, permit)),
+    };
+    Ok((stream_headers(format), body).into_response())
+}
+
+fn too_many() -> ApiError {
+    let detail = "too many live streams are open on this server; try again in a moment";
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    ApiError::new(status, "too-many-streams", "Too many streams", detail)
+}
+
+fn stream_headers(format: Format) -> HeaderMap {
+    let kind = match format {
+        Format::Sse => "text/event-stream",
+        Format::Text => "text/plain; charset=utf-8",
+    };
+    [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-cache, no-transform"),
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name, HeaderValue::from_static(value)))
+    .collect()
+}
+
+/// Finds the place that a reader's last id names.
+async fn begin(
+    state: &AppState,
+    reader: &mut Subscription,
+    last_event_id: Option<String>,
+) -> Result<Begin, ApiError> {
+    let Some(id) = last_event_id else { return Ok(Begin::Snapshot) };
+    let parsed = id.rsplit_once('.').and_then(|(epoch, seq)| {
+        let plain = !seq.is_empty() && seq.bytes().all(|b| b.is_ascii_digit());
+        Some((epoch, seq.parse::<u32>().ok().filter(|_| plain)?))
+    });
+    let Some((epoch, seq)) = parsed else {
+        return Ok(Begin::Reset("the last event id cannot be read"));
+    };
+    if epoch != state.epoch.as_str() {
+        return Ok(Begin::Reset("the last event id is of another journal"));
+    }
+    if seq > reader.head() {
+        // Another server may have written what this one has not seen yet.
+        state.query.look_for(reader, seq).await?;
+    }
+    if seq > reader.head() {
+        return Ok(Begin::Reset("the last event id is beyond the journal"));
+    }
+    reader.seek(seq);
+    Ok(Begin::After)
+}
+
+fn has_ended_at_cursor(reader: &Subscription) -> bool {
+    let timeline = reader.peek();
+    timeline.is_some_and(|timeline| timeline.status.has_ended() && timeline.seq == reader.cursor())
+}
+
+/// What ends a wait for news.
+enum Wake {
+    News(News),
+    Quiet,
+    Slow,
+    Shutdown,
+}
+
+/// Keeps the times at which a reader is told something although nothing was recorded.
+struct Timers {
+    quiet_since: Instant,
+    slow_at: Option<Instant>,
+}
+
+impl Timers {
+    fn new() -> Self {
+        Self { quiet_since: Instant::now(), slow_at: None }
+    }
+
+    /// When `slow` is due: at the limit, or at once for a reader who was away when it passed.
+    fn expect_slow(&mut self, timeline: &Timeline, now: DateTime<Utc>) {
+        self.slow_at = timeline.started_at.filter(|_| !timeline.status.has_ended()).map(|_| {
+            let left = timeline.slow_after_ms.saturating_sub(timeline.elapsed_ms(now));
+            Instant::now() + Duration::from_millis(left)
+        });
+    }
+
+    async fn wait(&self, reader: &mut Subscription, state: &AppState) -> Wake {
+        let slow = async {
+            match self.slow_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = state.shutdown.cancelled() => Wake::Shutdown,
+            news = reader.news() => Wake::News(news),
+            () = slow => Wake::Slow,
+            () = tokio::time::sleep_until(self.quiet_since + PING_INTERVAL) => Wake::Quiet,
+        }
+    }
+}
+
+type Chunk = Result<Bytes, std::convert::Infallible>;
+
+fn sse_stream(
+    state: AppState,
+    mut reader: Subscription,
+    begin: Begin,
+    permit: OwnedSemaphorePermit,
+) -> impl Stream<Item = Chunk> + Send {
+    stream! {
+        // The place among the open streams is given back when the body is dropped.
+        let _permit = permit;
+        let retry = rand::rng().random_range(RETRY_MS);
+        yield Ok(Bytes::from(format!("retry: {retry}\n: stagewatch\n\n")));
+        let mut timers = Timers::new();
+        let mut slow_was_told = false;
+        if let Begin::Reset(reason) = &begin {
+            yield Ok(sse("reset", None, &api::Reset { reason: (*reason).to_owned() }));
+        }
+        if !matches!(begin, Begin::After) && let Some(timeline) = reader.snapshot() {
+            let progress = state.query.now_or_recorded(timeline).await;
+            let wire = convert::progress_now(&progress);
+            slow_was_told = wire.slow;
+            yield Ok(sse("snapshot", Some(&state.epoch.id(wire.seq)), &wire));
+        }
+        loop {
+            let (frames, ended) = reader.take();
+            if !frames.is_empty() {
+                yield Ok(joined(&frames, |frame| &frame.sse));
+                timers.quiet_since = Instant::now();
+            }
+            if ended {
+                break;
+            }
+            if !slow_was_told && let Some(timeline) = reader.peek() {
+                timers.expect_slow(&timeline, state.query.clock());
+            }
+            match timers.wait(&mut reader, &state).await {
+                Wake::Shutdown => break,
+                Wake::News(News::Frames) => continue,
+                Wake::News(News::Unnumbered(frame)) => yield Ok(frame.sse.clone()),
+                Wake::News(News::Degraded(Some(reason))) => {
+                    yield Ok(sse("degraded", None, &api::Degraded { reason }));
+                }
+                Wake::News(News::Degraded(None)) | Wake::Quiet => yield Ok(ping(&state, &reader)),
+                Wake::Slow => {
+                    slow_was_told = true;
+                    timers.slow_at = None;
+                    if let Some(timeline) = reader.peek() {
+                        let elapsed_ms = timeline.elapsed_ms(state.query.clock());
+                        let message = SLOW_MESSAGE.to_owned();
+                        yield Ok(sse("slow", None, &api::Slow { message, elapsed_ms }));
+                    }
+                }
+            }
+            timers.quiet_since = Instant::now();
+        }
+    }
+}
+
+fn ping(state: &AppState, reader: &Subscription) -> Bytes {
+    let server_time = state.query.clock().into();
+    sse("ping", None, &api::Ping { server_time, seq: reader.cursor() })
+}
+
+fn text_stream(
+    state: AppState,
+    mut reader: Subscription,
+    begin: Begin,
+    permit: OwnedSemaphorePermit,
+) -> impl Stream<Item = Chunk> + Send {
+    stream! {
+        let _permit = permit;
+        let mut timers = Timers::new();
+        let mut slow_was_told = false;
+        match begin {
+            Begin::After => {}
+            // A person wants to see how it came to be here: all lines so far, then the live ones.
+            Begin::Snapshot => reader.seek(0),
+            Begin::Reset(_) => {
+                reader.seek(0);
+                yield Ok(Bytes::from(text::reset_line(state.query.clock())));
+            }
+        }
+        loop {
+            let (frames, ended) = reader.take();
+            if !frames.is_empty() {
+                yield Ok(joined(&frames, |frame| &frame.text));
+            }
+            if ended {
+                break;
+            }
+            if !slow_was_told && let Some(timeline) = reader.peek() {
+                timers.expect_slow(&timeline, state.query.clock());
+            }
+            match timers.wait(&mut reader, &state).await {
+                Wake::Shutdown => break,
+                Wake::News(_) => {}
+                Wake::Quiet => timers.quiet_since = Instant::now(),
+                Wake::Slow => {
+                    slow_was_told = true;
+                    timers.slow_at = None;
+                    yield Ok(Bytes::from(text::slow_line(state.query.clock())));
+                }
+            }
+        }
+    }
+}
+
+/// The frames as one chunk; a single one without a copy.
+fn joined(frames: &[Frame], part: impl Fn(&Frame) -> &Bytes) -> Bytes {
+    match frames {
+        [only] => part(only).clone(),
+        many => many.iter().flat_map(|frame| part(frame).iter().copied()).collect(),
+    }
+}

@@ -1,0 +1,288 @@
+//! The pages: rendered by the Leptos app, with data from the application.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use app::api::{self, FieldError, Items};
+use app::backend::{
+    Backend, Draft, ListQuery, ListedRequest, NewRequestForm, PageError, RequestDetail, Site,
+};
+use async_trait::async_trait;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use leptos::config::LeptosOptions;
+use leptos::prelude::provide_context;
+use leptos_axum::{LeptosRoutes, generate_route_list};
+use url::form_urlencoded;
+use uuid::Uuid;
+
+use super::error::ApiError;
+use super::guard::Asking;
+use super::query::LIMIT_MAX;
+use super::requests::{page, request_id};
+use super::{ANSWER_TIMEOUT, AppState, body, convert};
+use crate::application::requests::{Accepted, RequestError};
+use crate::domain::ids::{Owner, RequestId, Viewer};
+use crate::domain::ports::progress::RequestFilter;
+use crate::domain::spec::{MEMORY_STEP_MIB, RawNetwork, RawSpec};
+
+/// How many requests the list shows at once.
+const LIST_ROWS: u32 = 50;
+
+/// The routes of all pages, and of the form.
+pub fn routes(state: &AppState, options: &LeptosOptions) -> Router<AppState> {
+    let routes = generate_route_list(app::App);
+    let backend = state.clone();
+    let context = move || {
+        let page = PageBackend { state: backend.clone(), viewer: Viewer(Owner::local()) };
+        provide_context::<Arc<dyn Backend>>(Arc::new(page));
+    };
+    let (shell_options, error_options) = (options.clone(), options.clone());
+    let not_found = leptos_axum::render_app_async_with_context(context.clone(), move || {
+        app::shell(error_options.clone())
+    });
+    Router::new()
+        .route("/requests", get(async || Redirect::temporary("/")).post(submit))
+        .leptos_routes_with_context(state, routes, context, move || {
+            app::shell(shell_options.clone())
+        })
+        .fallback(move |request: Request| not_found(request))
+}
+
+/// What the pages of one HTTP request ask.
+struct PageBackend {
+    state: AppState,
+    viewer: Viewer,
+}
+
+#[async_trait]
+impl Backend for PageBackend {
+    fn site(&self) -> Site {
+        self.state.site()
+    }
+
+    async fn requests(&self, query: ListQuery) -> Result<Items<ListedRequest>, PageError> {
+        self.state.ready_or_503()?;
+        let after = query.after.as_deref().map(request_id).transpose();
+        let after = after.map_err(|_| PageError {
+            status: 422,
+            detail: "This page of the list does not exist.".to_owned(),
+        })?;
+        let filter = RequestFilter {
+            status: query.status.map(api::Status::as_str),
+            template: query.template,
+            owner: None,
+            name_contains: query.q,
+            after,
+            limit: LIST_ROWS,
+        };
+        let rows = in_time(page(&self.state, &self.viewer, filter));
+        let (rows, next) = rows.await??;
+        let ids: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
+        let progress = in_time(self.state.query.progress_of(&self.viewer, &ids));
+        let progress = progress.await?.map_err(ApiError::from)?;
+        let items = rows
+            .iter()
+            .filter_map(|row| {
+                let progress = progress.iter().find(|now| now.timeline.request == row.id)?;
+                let (request, progress) = (convert::request(row), convert::progress_now(progress));
+                Some(ListedRequest { request, progress })
+            })
+            .collect();
+        Ok(Items { items, next })
+    }
+
+    async fn request(&self, id: &str) -> Result<RequestDetail, PageError> {
+        self.state.ready_or_503()?;
+        let query = &self.state.query;
+        let progress =
+            query.progress(&self.viewer, request_id(id)?).await.map_err(ApiError::from)?;
+        let progress = progress.ok_or_else(ApiError::no_such_request)?;
+        Ok(RequestDetail {
+            request: convert::request_of(&progress.timeline),
+            last_event_id: self.state.epoch.id(progress.timeline.seq),
+            progress: convert::progress_now(&progress),
+        })
+    }
+
+    async fn history(&self, id: &str) -> Result<Vec<api::HistoryItem>, PageError> {
+        self.state.ready_or_503()?;
+        let id = request_id(id)?;
+        // A provisioning has tens of events; a page of them is all of them.
+        let events = in_time(self.state.query.history(&self.viewer, id, 0, LIMIT_MAX));
+        let events = events.await?.map_err(ApiError::from)?;
+        let events = events.ok_or_else(ApiError::no_such_request)?;
+        Ok(events.into_iter().map(convert::history_item).collect())
+    }
+
+    async fn new_request(&self, mut draft: Draft) -> NewRequestForm {
+        let templates = self.state.templates().await;
+        let (templates, templates_problem) = match templates {
+            Ok(templates) => (templates.iter().map(convert::template).collect::<Vec<_>>(), None),
+            Err(error) => (Vec::new(), Some(error.detail().to_owned())),
+        };
+        let (mut errors, mut problem) = (Vec::new(), None);
+        if draft.tried
+            && let Err(error) = check(&self.state, &draft).await
+        {
+            errors = error.errors().to_vec();
+            problem = errors.is_empty().then(|| error.detail().to_owned());
+        }
+        if draft.key.is_empty() {
+            draft.key = Uuid::now_v7().to_string();
+        }
+        let site = self.state.site();
+        NewRequestForm { draft, errors, problem, templates, templates_problem, site }
+    }
+}
+
+/// A page says within 3 s that PostgreSQL is away, whatever hangs.
+async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, ApiError> {
+    tokio::time::timeout(ANSWER_TIMEOUT, work).await.map_err(|_| ApiError::database_away())
+}
+
+impl From<ApiError> for PageError {
+    fn from(error: ApiError) -> Self {
+        Self { status: error.status().as_u16(), detail: error.detail().to_owned() }
+    }
+}
+
+impl AppState {
+    fn site(&self) -> Site {
+        let limits = self.requests.limits();
+        Site {
+            vcenter: self.vcenter_name.to_string(),
+            simulated: self.simulated,
+            cpus: (*limits.cpus.start(), *limits.cpus.end()),
+            memory_mib: (*limits.memory_mib.start(), *limits.memory_mib.end()),
+            memory_step_mib: MEMORY_STEP_MIB,
+        }
+    }
+
+    fn ready_or_503(&self) -> Result<(), ApiError> {
+        if self.is_ready() { Ok(()) } else { Err(ApiError::database_away()) }
+    }
+}
+
+/// What was typed, as a wish; numbers that are none are wrong fields.
+fn read_draft(draft: &Draft) -> (RawSpec, Vec<FieldError>) {
+    let mut errors = Vec::new();
+    let mut number = |field: &str, text: &str| {
+        text.trim().parse().unwrap_or_else(|_| {
+            let message = "must be a whole number".to_owned();
+            errors.push(FieldError { field: field.to_owned(), message });
+            0
+        })
+    };
+    let (cpus, memory_mib) = (number("cpus", &draft.cpus), number("memoryMib", &draft.memory_mib));
+    let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let network = RawNetwork {
+        name: given(&draft.network_name),
+        ip_address: given(&draft.ip_address),
+        gateway: given(&draft.gateway),
+    };
+    let any = network.name.is_some() || network.ip_address.is_some() || network.gateway.is_some();
+    let raw = RawSpec {
+        name: draft.name.trim().to_owned(),
+        template: draft.template.clone(),
+        cpus,
+        memory_mib,
+        network: any.then_some(network),
+    };
+    (raw, errors)
+}
+
+/// Everything that is wrong with a draft, whether it could be read or not.
+async fn check(state: &AppState, draft: &Draft) -> Result<(), ApiError> {
+    let (raw, mut errors) = read_draft(draft);
+    let checked = in_time(state.requests.check(&raw)).await?;
+    if errors.is_empty() {
+        return checked.map_err(ApiError::from);
+    }
+    if let Err(error) = checked {
+        let fresh = |wrong: &&FieldError| !errors.iter().any(|error| error.field == wrong.field);
+        let more: Vec<_> = ApiError::from(error).errors().iter().filter(fresh).cloned().collect();
+        errors.extend(more);
+    }
+    Err(ApiError::invalid(errors))
+}
+
+/// `POST /requests`: the form. Always answers 303: to the request, or back to the form with what was typed.
+async fn submit(
+    State(state): State<AppState>,
+    Asking(viewer): Asking,
+    request: Request,
+) -> Result<Response, Response> {
+    let draft = read_form(request).await.map_err(|error| plain(&error))?;
+    let (raw, errors) = read_draft(&draft);
+    let key = Some(draft.key.clone()).filter(|key| (1..=64).contains(&key.len()));
+    let accepted = if errors.is_empty() {
+        let accepting = in_time(state.requests.accept(&viewer, &raw, key));
+        accepting.await.map_err(|error| plain(&error))?
+    } else {
+        Err(RequestError::Invalid(Vec::new()))
+    };
+    Ok(match accepted {
+        Ok(Accepted::New(id) | Accepted::Existing(id)) => {
+            Redirect::to(&convert::links(id).page).into_response()
+        }
+        Err(RequestError::KeyReused) => {
+            // The form was changed and sent again after it had made a VM: that is another wish.
+            let fresh = Draft { key: String::new(), ..draft };
+            Redirect::to(&form_address(&fresh)).into_response()
+        }
+        Err(_) => Redirect::to(&form_address(&draft)).into_response(),
+    })
+}
+
+async fn read_form(request: Request) -> Result<Draft, ApiError> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if !kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
+        let (status, detail) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "this address takes a form");
+        return Err(ApiError::new(status, "unsupported-media-type", "Not a form", detail));
+    }
+    let body = body::bytes(request.into_body()).await?;
+    let mut draft = Draft::default();
+    for (key, value) in form_urlencoded::parse(&body) {
+        // A field longer than any valid value is cut: it goes back into an address.
+        let value: String = value.chars().take(200).collect();
+        match key.as_ref() {
+            "name" => draft.name = value,
+            "template" => draft.template = value,
+            "cpus" => draft.cpus = value,
+            "memoryMib" => draft.memory_mib = value,
+            "networkName" => draft.network_name = value,
+            "ipAddress" => draft.ip_address = value,
+            "gateway" => draft.gateway = value,
+            "key" => draft.key = value,
+            _ => {}
+        }
+    }
+    Ok(draft)
+}
+
+/// The form's address with what was typed, so that it comes back with its errors.
+fn form_address(draft: &Draft) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (key, value) in [
+        ("name", &draft.name),
+        ("template", &draft.template),
+        ("cpus", &draft.cpus),
+        ("memoryMib", &draft.memory_mib),
+        ("networkName", &draft.network_name),
+        ("ipAddress", &draft.ip_address),
+        ("gateway", &draft.gateway),
+        ("key", &draft.key),
+    ] {
+        query.append_pair(key, value);
+    }
+    query.append_pair("tried", "true");
+    format!("/requests/new?{}", query.finish())
+}
+
+fn plain(error: &ApiError) -> Response {
+    (error.status(), format!("{}\n", error.detail())).into_response()
+}
