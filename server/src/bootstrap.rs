@@ -28,18 +28,14 @@ use crate::config::Config;
 use crate::domain::ports::journal_tail::JournalTail;
 use crate::http::frames::{Epoch, ProtocolFrames};
 use crate::http::{AppState, router, serve};
-use crate::infrastructure::clock::PostgresClock;
-use crate::infrastructure::postgres::doorbell::PgDoorbell;
+use crate::infrastructure::postgres::MIGRATOR;
 use crate::infrastructure::postgres::embedded::EmbeddedPostgres;
-use crate::infrastructure::postgres::event_store::PgEventStore;
-use crate::infrastructure::postgres::leases::PgLeases;
-use crate::infrastructure::postgres::progress::PgProgressRepository;
-use crate::infrastructure::postgres::tail::PgJournalTail;
-use crate::infrastructure::postgres::{self, MIGRATOR};
 use crate::infrastructure::vsphere::soap::SoapClient;
 
+mod storage;
 pub mod vsphere;
 
+use storage::Storage;
 use vsphere::Vsphere;
 
 /// How long is waited before PostgreSQL is tried again at the start.
@@ -105,13 +101,13 @@ impl Server {
         let vsphere = connect(&config)?;
         let (options, embedded) = database(&config).await?;
         let session = vsphere.session.clone();
-        let parts = Parts::new(config, options, vsphere, embedded.is_none());
+        let parts = Parts::new(config, Storage::new(options), vsphere, embedded.is_none());
         let mut server = Self {
             address,
             shutdown: parts.shutdown.clone(),
             database_shutdown: CancellationToken::new(),
             tasks: JoinSet::new(),
-            pool: parts.pool.clone(),
+            pool: parts.storage.pool.clone(),
             supervisor: None,
             embedded,
             session,
@@ -204,14 +200,11 @@ async fn database(
 
 /// Everything that runs, put together.
 struct Parts {
-    pool: PgPool,
+    storage: Storage,
     shutdown: CancellationToken,
     state: AppState,
     saga: Arc<TriggerProvisioning>,
     feed: Arc<Feed>,
-    tail: Arc<PgJournalTail>,
-    doorbell: PgDoorbell,
-    look: Arc<Notify>,
     vcenter: Arc<CurrentVcenter>,
     connections_max: usize,
     /// Whether PostgreSQL may be away at the start.
@@ -219,38 +212,26 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(
-        config: Config,
-        options: PgConnectOptions,
-        vsphere: Vsphere,
-        wait_for_database: bool,
-    ) -> Self {
+    fn new(config: Config, storage: Storage, vsphere: Vsphere, wait_for_database: bool) -> Self {
         let Vsphere { port, name, simulated, session: _ } = vsphere;
-        let pool = postgres::pool(options);
+        let Storage { store, repository, clock, leases, .. } = &storage;
+        let (wake, driving) = (Arc::new(Notify::new()), Arc::new(Driving::default()));
         let shutdown = CancellationToken::new();
-        let clock = Arc::new(PostgresClock::new());
-        let store = Arc::new(PgEventStore::new(pool.clone()));
-        let repository = Arc::new(PgProgressRepository::new(pool.clone()));
-        let tail = Arc::new(PgJournalTail::new(pool.clone(), Arc::clone(&clock)));
         let vcenter = Arc::new(CurrentVcenter::new(Arc::clone(&port)));
         let epoch = Epoch::default();
         let renderer = Arc::new(ProtocolFrames::new(epoch.clone()));
         let feed = Arc::new(Feed::new(store.clone(), renderer));
-        let wake = Arc::new(Notify::new());
-        let look = Arc::new(Notify::new());
-        let doorbell = PgDoorbell::new(pool.clone(), Arc::clone(&look));
         let journal = Arc::new(Journal::new(
             store.clone(),
             repository.clone(),
             Arc::clone(&vcenter),
             clock.clone(),
             Arc::clone(&feed),
-            Arc::new(doorbell.clone()),
+            Arc::new(storage.doorbell.clone()),
         ));
-        let driving = Arc::new(Driving::default());
         let saga = Arc::new(TriggerProvisioning {
             journal: Arc::clone(&journal),
-            leases: Arc::new(PgLeases::new(pool.clone())),
+            leases: leases.clone(),
             vsphere: Arc::clone(&port),
             vcenter: Arc::clone(&vcenter),
             feed: Arc::clone(&feed),
@@ -266,11 +247,11 @@ impl Parts {
             repository.clone(),
             Arc::clone(&feed),
             Arc::clone(&vcenter),
-            clock,
+            clock.clone(),
         ));
         let requests = Arc::new(Requests::new(RequestsParts {
-            store,
-            repository,
+            store: store.clone(),
+            repository: repository.clone(),
             vsphere: port,
             vcenter: Arc::clone(&vcenter),
             feed: Arc::clone(&feed),
@@ -292,28 +273,16 @@ impl Parts {
             simulated,
             site_dir: site_dir(config.site_dir),
         };
-        Self {
-            pool,
-            shutdown,
-            state,
-            saga,
-            feed,
-            tail,
-            doorbell,
-            look,
-            vcenter,
-            connections_max,
-            wait_for_database,
-        }
+        Self { storage, shutdown, state, saga, feed, vcenter, connections_max, wait_for_database }
     }
 
     /// Brings the schema up to date and learns which journal it is.
     async fn prepare(&self) -> anyhow::Result<()> {
         MIGRATOR
-            .run(&self.pool)
+            .run(&self.storage.pool)
             .await
             .context("the database's schema could not be brought up to date")?;
-        self.state.epoch.set(self.tail.epoch().await?);
+        self.state.epoch.set(self.storage.tail.epoch().await?);
         self.state.ready.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -348,11 +317,11 @@ impl Parts {
             tokio::join!(
                 tail::run(
                     Arc::clone(&self.feed),
-                    self.tail.clone(),
-                    Arc::clone(&self.look),
+                    self.storage.tail.clone(),
+                    Arc::clone(&self.storage.look),
                     self.shutdown.clone(),
                 ),
-                self.doorbell.clone().run(self.shutdown.clone()),
+                self.storage.doorbell.clone().run(self.shutdown.clone()),
                 Arc::clone(&self.saga).run(self.shutdown.clone()),
                 self.look_at_vcenter(),
             )

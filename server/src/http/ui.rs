@@ -211,9 +211,11 @@ async fn cancel(
     State(state): State<AppState>,
     Asking(viewer): Asking,
     Path(id): Path<String>,
-) -> Result<Redirect, Response> {
-    let id = request_id(&id).map_err(|error| plain(&error))?;
-    back_to_page(id, in_time(state.requests.cancel(&viewer, id)).await)
+) -> Response {
+    match request_id(&id) {
+        Ok(id) => back_to_page(id, in_time(state.requests.cancel(&viewer, id)).await),
+        Err(error) => plain(&error),
+    }
 }
 
 /// `POST /requests/{id}/retry`: likewise.
@@ -221,19 +223,21 @@ async fn retry(
     State(state): State<AppState>,
     Asking(viewer): Asking,
     Path(id): Path<String>,
-) -> Result<Redirect, Response> {
-    let id = request_id(&id).map_err(|error| plain(&error))?;
-    back_to_page(id, in_time(state.requests.retry(&viewer, id)).await)
+) -> Response {
+    match request_id(&id) {
+        Ok(id) => back_to_page(id, in_time(state.requests.retry(&viewer, id)).await),
+        Err(error) => plain(&error),
+    }
 }
 
 /// What is not possible any more shows on the page: it has ended meanwhile, or goes on already.
-fn back_to_page(
-    id: RequestId,
-    changed: Result<Result<(), ChangeError>, ApiError>,
-) -> Result<Redirect, Response> {
-    match changed.map_err(|error| plain(&error))? {
-        Ok(()) | Err(ChangeError::NotPossible(_)) => Ok(Redirect::to(&convert::links(id).page)),
-        Err(error) => Err(plain(&error.into())),
+fn back_to_page(id: RequestId, changed: Result<Result<(), ChangeError>, ApiError>) -> Response {
+    match changed {
+        Ok(Ok(()) | Err(ChangeError::NotPossible(_))) => {
+            Redirect::to(&convert::links(id).page).into_response()
+        }
+        Ok(Err(error)) => plain(&error.into()),
+        Err(error) => plain(&error),
     }
 }
 
