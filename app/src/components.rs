@@ -1,5 +1,6 @@
 //! What islands are made of, one component a file; its style sheet in style/ has the same name.
 
+mod actions;
 mod announcer;
 mod attempts;
 mod bar;
@@ -18,6 +19,7 @@ mod template_choice;
 mod undo;
 mod waiting;
 
+pub(crate) use actions::Actions;
 pub(crate) use announcer::Announcer;
 pub(crate) use attempts::Attempts;
 pub(crate) use bar::Bar;

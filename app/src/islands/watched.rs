@@ -7,8 +7,8 @@ use crate::{
     api::Request,
     backend::RequestDetail,
     components::{
-        Announcer, Attempts, Chip, Eta, FailureStory, Liveness, Machine, SlowNote, Stepper, Undo,
-        WaitingNote,
+        Actions, Announcer, Attempts, Chip, Eta, FailureStory, Liveness, Machine, SlowNote,
+        Stepper, Undo, WaitingNote,
     },
     live::Watch,
     words,
@@ -41,12 +41,13 @@ pub(crate) fn Watched(
             <section class="card" aria-label="Progress">
                 <Eta watch>
                     <Machine watch/>
-                    <FailureStory watch request/>
+                    <FailureStory watch request=request.clone()/>
                 </Eta>
                 <Stepper watch/>
                 <Undo watch/>
                 <Liveness watch history/>
             </section>
+            <Actions watch request/>
             <Attempts watch/>
         </article>
     }

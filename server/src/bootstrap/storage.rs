@@ -1,0 +1,45 @@
+//! PostgreSQL, as the ports that it implements.
+
+use std::sync::Arc;
+
+use sqlx::postgres::{PgConnectOptions, PgPool};
+use tokio::sync::Notify;
+
+use crate::infrastructure::clock::PostgresClock;
+use crate::infrastructure::postgres;
+use crate::infrastructure::postgres::doorbell::PgDoorbell;
+use crate::infrastructure::postgres::event_store::PgEventStore;
+use crate::infrastructure::postgres::leases::PgLeases;
+use crate::infrastructure::postgres::progress::PgProgressRepository;
+use crate::infrastructure::postgres::tail::PgJournalTail;
+
+/// Everything over one pool. Nothing is connected before it is used.
+pub(super) struct Storage {
+    pub(super) pool: PgPool,
+    pub(super) clock: Arc<PostgresClock>,
+    pub(super) store: Arc<PgEventStore>,
+    pub(super) repository: Arc<PgProgressRepository>,
+    pub(super) tail: Arc<PgJournalTail>,
+    pub(super) leases: Arc<PgLeases>,
+    pub(super) doorbell: PgDoorbell,
+    /// Notified when any server has written to the journal.
+    pub(super) look: Arc<Notify>,
+}
+
+impl Storage {
+    pub(super) fn new(options: PgConnectOptions) -> Self {
+        let pool = postgres::pool(options);
+        let clock = Arc::new(PostgresClock::new());
+        let look = Arc::new(Notify::new());
+        Self {
+            store: Arc::new(PgEventStore::new(pool.clone())),
+            repository: Arc::new(PgProgressRepository::new(pool.clone())),
+            tail: Arc::new(PgJournalTail::new(pool.clone(), Arc::clone(&clock))),
+            leases: Arc::new(PgLeases::new(pool.clone())),
+            doorbell: PgDoorbell::new(pool.clone(), Arc::clone(&look)),
+            pool,
+            clock,
+            look,
+        }
+    }
+}
