@@ -24,6 +24,7 @@ type machine struct {
 	Annotation   string   `json:"annotation"`
 	PowerState   string   `json:"powerState"`
 	Pool         string   `json:"pool"`     // its managed object id; templates have none
+	Host         string   `json:"host"`     // its name
 	Networks     []string `json:"networks"` // their names
 	Hostname     string   `json:"hostname"`
 	IP           string   `json:"ip"`
@@ -36,6 +37,7 @@ type machine struct {
 //	GET    /calls            how often each method was called
 //	POST   /rules            a rule (see there): what goes wrong, for which method, how often
 //	DELETE /rules            everything goes right again
+//	GET    /tasks            the tasks that have ended, and when
 //	POST   /tasks            {"method": "" for all, "delayMs"}: how long tasks take from now on
 //	POST   /addresses        {"withhold", "delayMs"}: whether DHCP gives any, and how late
 //	POST   /vms/NAME         {"addresses"}: a running guest has exactly these from now on
@@ -82,6 +84,10 @@ func newControl(v *vcenter) http.Handler {
 		}
 	})
 	mux.HandleFunc("/tasks", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			answer(w, v.listEnded())
+			return
+		}
 		var order struct {
 			Method  string
 			DelayMS int
@@ -140,6 +146,7 @@ func listMachines() []machine {
 			Annotation:   vm.Config.Annotation,
 			PowerState:   string(vm.Runtime.PowerState),
 			Pool:         poolOf(vm),
+			Host:         hostName(vm),
 			Networks:     networkNames(vm),
 			Hostname:     vm.Guest.HostName,
 			IP:           vm.Guest.IpAddress,
@@ -153,6 +160,13 @@ func poolOf(vm *simulator.VirtualMachine) string {
 		return ""
 	}
 	return vm.ResourcePool.Value
+}
+
+func hostName(vm *simulator.VirtualMachine) string {
+	if host, ok := simulator.Map.Get(*vm.Runtime.Host).(*simulator.HostSystem); ok {
+		return host.Name
+	}
+	return ""
 }
 
 func networkNames(vm *simulator.VirtualMachine) []string {

@@ -75,7 +75,7 @@ pub async fn read_stream(
     arrivals: Sender<Arrival>,
 ) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     // Frames have two to three kilobytes.
     let (mut unread, mut buffer) = (Vec::new(), vec![0; 4 * 1024]);

@@ -35,6 +35,15 @@ async fn templates_are_listed_with_what_they_need() {
 }
 
 #[tokio::test]
+async fn answers_in_pages_are_read_to_the_end() {
+    let vcsim = Vcsim::start_with(&["-page-objects", "2"]);
+    let client = vcsim.client();
+    assert_eq!(client.templates().await.unwrap().len(), 3);
+    assert!(vcsim.calls("ContinueRetrievePropertiesEx").await > 5);
+    make_vm(&client, "web-1").await;
+}
+
+#[tokio::test]
 async fn a_vm_is_made_changed_started_and_removed() {
     let vcsim = Vcsim::start();
     let client = vcsim.client();
@@ -78,6 +87,14 @@ async fn a_vm_is_made_changed_started_and_removed() {
         guest.nics[0].connected && guest.nics[0].addresses.contains(&guest.ip_address.unwrap())
     );
     let machine = vcsim.machine("web-1").await.unwrap();
+    assert_eq!(machine.moref, vm.0);
+    assert_eq!(machine.instance_uuid, spec.instance_uuid.to_string());
+    assert_eq!((machine.cpus, machine.memory_mib, machine.template), (4, 8192, false));
+    assert_eq!((machine.mark, machine.annotation), (info.mark.unwrap(), info.annotation));
+    assert_eq!(
+        (machine.power_state.as_str(), machine.hostname.as_str()),
+        ("poweredOn", "web-1-host")
+    );
     assert_eq!(machine.ip, guest.ip_address.unwrap().to_string());
 
     ended(&client, client.power_off(&vm, DEADLINE).await).await.unwrap();

@@ -32,6 +32,14 @@ async fn a_standalone_host_does_not_count_beside_a_cluster() {
 }
 
 #[tokio::test]
+async fn a_cluster_without_drs_gets_a_host_named() {
+    let vcsim = Vcsim::start_with(&["-no-drs"]);
+    make_vm(&vcsim.client(), "web-1").await;
+    let host = vcsim.machine("web-1").await.unwrap().host;
+    assert!(host.starts_with("DC0_C0_H"), "{host}");
+}
+
+#[tokio::test]
 async fn names_and_paths_are_understood() {
     let vcsim = Vcsim::start();
     let placement = Placement {
