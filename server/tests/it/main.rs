@@ -7,4 +7,14 @@
 )]
 
 mod embedded;
+mod estimate;
+mod faults;
+mod http;
+mod journal;
+mod layering;
+mod restart;
+mod saga;
+mod settings;
+mod stream;
+mod support;
 mod vsphere;
