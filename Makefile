@@ -2,7 +2,7 @@
 # `make help` lists them. Only a Debian machine with Rust (rustup) is needed: the rest is installed.
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-vcsim demo dev test check sqlx bench release clean
+.PHONY: help run run-vcsim demo dev test check site sqlx bench release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ test: ## run all tests: Rust, scripts, and the page in Chromium
 
 check: ## format, lints, documentation, and the checked queries
 	@scripts/check
+
+site: ## build what the browser loads, into target/site
+	@scripts/setup run && scripts/build-site
 
 sqlx: ## describe the checked queries anew, after a change of a query or a migration
 	@scripts/sqlx

@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{FieldError, Items, Progress, Request, Status, Template};
+#[cfg(feature = "ssr")]
+use crate::api::Items;
+use crate::api::{FieldError, Progress, Request, Status, Template};
 
 /// What a page knows of the server beyond its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

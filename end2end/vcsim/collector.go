@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
@@ -17,6 +18,11 @@ import (
 
 const waitMax = 30 * time.Minute
 
+// pageObjects bounds a page of properties below what the client asks for; 0 leaves it to the client.
+var pageObjects int
+
+var lastPage int64
+
 // collector is a PropertyCollector whose WaitForUpdatesEx answers when something changes. The
 // library's looks every 250 ms only, and misses a change between its first look and its first wait.
 type collector struct {
@@ -27,7 +33,7 @@ type collector struct {
 	ended   bool
 	version int
 	last    []byte
-	objects []types.ObjectContent
+	pages   map[string][]types.ObjectContent // what is left to tell, by token
 }
 
 // installCollector puts ours in the place of the library's; each session gets one of this type.
@@ -35,6 +41,53 @@ func installCollector() {
 	own := &collector{}
 	own.Self = simulator.Map.Get(vim25.ServiceInstance).(*simulator.ServiceInstance).Content.PropertyCollector
 	simulator.Map.Put(own)
+}
+
+// RetrievePropertiesEx answers in pages: the library ignores maxObjects.
+func (c *collector) RetrievePropertiesEx(ctx *simulator.Context, r *types.RetrievePropertiesEx) soap.HasFault {
+	body := c.PropertyCollector.RetrievePropertiesEx(ctx, r)
+	if ok := body.(*methods.RetrievePropertiesExBody); ok.Res != nil {
+		most := int(r.Options.MaxObjects)
+		if pageObjects > 0 && (most == 0 || most > pageObjects) {
+			most = pageObjects
+		}
+		ok.Res.Returnval = c.page(ok.Res.Returnval.Objects, most)
+	}
+	return body
+}
+
+func (c *collector) ContinueRetrievePropertiesEx(_ *simulator.Context, r *types.ContinueRetrievePropertiesEx) soap.HasFault {
+	c.mutex.Lock()
+	objects, ok := c.pages[r.Token]
+	delete(c.pages, r.Token)
+	c.mutex.Unlock()
+	if !ok {
+		return &methods.ContinueRetrievePropertiesExBody{
+			Fault_: simulator.Fault("", &types.InvalidArgument{InvalidProperty: "token"}),
+		}
+	}
+	most := pageObjects
+	if most == 0 {
+		most = len(objects)
+	}
+	return &methods.ContinueRetrievePropertiesExBody{
+		Res: &types.ContinueRetrievePropertiesExResponse{Returnval: *c.page(objects, most)},
+	}
+}
+
+// page is the first objects, and a token for the others.
+func (c *collector) page(objects []types.ObjectContent, most int) *types.RetrieveResult {
+	if most == 0 || len(objects) <= most {
+		return &types.RetrieveResult{Objects: objects}
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.pages == nil {
+		c.pages = map[string][]types.ObjectContent{}
+	}
+	token := fmt.Sprintf("page-%d", atomic.AddInt64(&lastPage, 1))
+	c.pages[token] = objects[most:]
+	return &types.RetrieveResult{Objects: objects[:most], Token: token}
 }
 
 func (c *collector) CreatePropertyCollector(ctx *simulator.Context, _ *types.CreatePropertyCollector) soap.HasFault {
@@ -145,7 +198,7 @@ func (c *collector) look(ctx *simulator.Context, first bool) *types.UpdateSet {
 }
 
 func (c *collector) collect(ctx *simulator.Context, filter *simulator.PropertyFilter) []types.ObjectUpdate {
-	body := c.RetrievePropertiesEx(ctx, &types.RetrievePropertiesEx{
+	body := c.PropertyCollector.RetrievePropertiesEx(ctx, &types.RetrievePropertiesEx{
 		SpecSet: []types.PropertyFilterSpec{filter.Spec},
 	})
 	if body.Fault() != nil {

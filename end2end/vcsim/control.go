@@ -24,6 +24,7 @@ type machine struct {
 	Annotation   string   `json:"annotation"`
 	PowerState   string   `json:"powerState"`
 	Pool         string   `json:"pool"`     // its managed object id; templates have none
+	Host         string   `json:"host"`     // its name
 	Networks     []string `json:"networks"` // their names
 	Hostname     string   `json:"hostname"`
 	IP           string   `json:"ip"`
@@ -36,8 +37,10 @@ type machine struct {
 //	GET    /calls            how often each method was called
 //	POST   /rules            a rule (see there): what goes wrong, for which method, how often
 //	DELETE /rules            everything goes right again
+//	GET    /tasks            the tasks that have ended, and when
 //	POST   /tasks            {"method": "" for all, "delayMs"}: how long tasks take from now on
-//	POST   /addresses        {"withhold", "delayMs"}: whether and how late guests get addresses
+//	POST   /addresses        {"withhold", "delayMs"}: whether DHCP gives any, and how late
+//	POST   /vms/NAME         {"addresses"}: a running guest has exactly these from now on
 //	POST   /sessions/expire  log everybody out
 func newControl(v *vcenter) http.Handler {
 	mux := http.NewServeMux()
@@ -45,11 +48,21 @@ func newControl(v *vcenter) http.Handler {
 		answer(w, listMachines())
 	})
 	mux.HandleFunc("/vms/", func(w http.ResponseWriter, r *http.Request) {
+		var order struct{ Addresses []string }
+		do := v.destroy
 		if r.Method != http.MethodDelete {
-			http.Error(w, "only DELETE", http.StatusMethodNotAllowed)
-			return
+			if !read(w, r, &order) {
+				return
+			}
+			do = func(vm *simulator.VirtualMachine) bool {
+				v.guests.give(vm, order.Addresses)
+				return true
+			}
 		}
-		if !v.destroy(strings.TrimPrefix(r.URL.Path, "/vms/")) {
+		world.Lock()
+		defer world.Unlock()
+		vm := machineNamed(strings.TrimPrefix(r.URL.Path, "/vms/"))
+		if vm == nil || !do(vm) {
 			http.NotFound(w, r)
 		}
 	})
@@ -71,6 +84,10 @@ func newControl(v *vcenter) http.Handler {
 		}
 	})
 	mux.HandleFunc("/tasks", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			answer(w, v.listEnded())
+			return
+		}
 		var order struct {
 			Method  string
 			DelayMS int
@@ -129,6 +146,7 @@ func listMachines() []machine {
 			Annotation:   vm.Config.Annotation,
 			PowerState:   string(vm.Runtime.PowerState),
 			Pool:         poolOf(vm),
+			Host:         hostName(vm),
 			Networks:     networkNames(vm),
 			Hostname:     vm.Guest.HostName,
 			IP:           vm.Guest.IpAddress,
@@ -144,6 +162,13 @@ func poolOf(vm *simulator.VirtualMachine) string {
 	return vm.ResourcePool.Value
 }
 
+func hostName(vm *simulator.VirtualMachine) string {
+	if host, ok := simulator.Map.Get(*vm.Runtime.Host).(*simulator.HostSystem); ok {
+		return host.Name
+	}
+	return ""
+}
+
 func networkNames(vm *simulator.VirtualMachine) []string {
 	names := []string{}
 	for _, ref := range vm.Network {
@@ -157,23 +182,21 @@ func networkNames(vm *simulator.VirtualMachine) []string {
 	return names
 }
 
-// destroy removes a VM at once, as somebody else with rights in vCenter may.
-func (v *vcenter) destroy(name string) bool {
-	world.Lock()
-	defer world.Unlock()
-	var found *simulator.VirtualMachine
+func machineNamed(name string) *simulator.VirtualMachine {
 	for _, vm := range virtualMachines() {
 		if vm.Name == name {
-			found = vm
+			return vm
 		}
 	}
-	if found == nil {
-		return false
+	return nil
+}
+
+// destroy removes a VM at once, as somebody else with rights in vCenter may.
+func (v *vcenter) destroy(vm *simulator.VirtualMachine) bool {
+	if vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn {
+		v.library(&methods.PowerOffVM_TaskBody{Req: &types.PowerOffVM_Task{This: vm.Self}})
 	}
-	if found.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn {
-		v.library(&methods.PowerOffVM_TaskBody{Req: &types.PowerOffVM_Task{This: found.Self}})
-	}
-	_, fault := v.library(&methods.Destroy_TaskBody{Req: &types.Destroy_Task{This: found.Self}})
+	_, fault := v.library(&methods.Destroy_TaskBody{Req: &types.Destroy_Task{This: vm.Self}})
 	return fault == nil
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// guestPoll is how often a guest without leave to have an address looks for it again.
+// guestPoll is how often a guest that DHCP gives no address asks again.
 const guestPoll = 10 * time.Millisecond
 
 const linkLocal = "fe80::1"
@@ -22,8 +22,8 @@ type guestSettings struct {
 // guests plays what runs inside the VMs. Its methods are called with the world held for writing.
 type guests struct {
 	delay    time.Duration
-	mutex    sync.Mutex // guards withhold and delay, which the control API sets
-	withhold bool
+	mutex    sync.Mutex // guards delay and withhold, which the control API sets
+	withhold bool       // DHCP gives no address
 	leases   int
 	boots    map[types.ManagedObjectReference]int
 	settings map[types.ManagedObjectReference]guestSettings
@@ -53,29 +53,39 @@ func (g *guests) newBoot(vm *simulator.VirtualMachine) int {
 // and later the address that it keeps.
 func (g *guests) booted(vm *simulator.VirtualMachine) {
 	boot := g.newBoot(vm)
-	settings, ok := g.settings[vm.Self]
-	if !ok {
-		settings.hostname = vm.Name
-	}
-	if settings.address == "" {
+	fixed := g.settings[vm.Self].address
+	address := fixed
+	if fixed == "" {
 		g.leases++
-		settings.address = fmt.Sprintf("10.30.%d.%d", g.leases/250, g.leases%250+1)
+		address = fmt.Sprintf("10.30.%d.%d", g.leases/250, g.leases%250+1)
 	}
-	running := types.VirtualMachineToolsRunningStatusGuestToolsRunning
 	delay, _ := g.orders()
 	go func() {
 		time.Sleep(delay / 2)
-		if !g.during(vm, boot, func() { g.show(vm, running, settings.hostname, []string{linkLocal}) }) {
+		if !g.during(vm, boot, func() { g.run(vm, linkLocal) }) {
 			return
 		}
 		time.Sleep(delay / 2)
-		for _, withhold := g.orders(); withhold; _, withhold = g.orders() {
+		for _, withhold := g.orders(); withhold && fixed == ""; _, withhold = g.orders() {
 			time.Sleep(guestPoll)
 		}
-		g.during(vm, boot, func() {
-			g.show(vm, running, settings.hostname, []string{linkLocal, settings.address})
-		})
+		g.during(vm, boot, func() { g.run(vm, linkLocal, address) })
 	}()
+}
+
+// give lets a guest have exactly these addresses from now on, whatever it would have done by itself.
+func (g *guests) give(vm *simulator.VirtualMachine, addresses []string) {
+	g.newBoot(vm)
+	g.run(vm, addresses...)
+}
+
+// run shows a guest whose tools run.
+func (g *guests) run(vm *simulator.VirtualMachine, addresses ...string) {
+	hostname := vm.Name
+	if settings, ok := g.settings[vm.Self]; ok {
+		hostname = settings.hostname
+	}
+	g.show(vm, types.VirtualMachineToolsRunningStatusGuestToolsRunning, hostname, addresses)
 }
 
 func (g *guests) orders() (time.Duration, bool) {

@@ -73,6 +73,23 @@ func markUplinks() {
 	}
 }
 
+func switchOffDRS() {
+	for _, entity := range simulator.Map.All("ClusterComputeResource") {
+		cluster := entity.(*simulator.ClusterComputeResource)
+		cluster.ConfigurationEx.(*types.ClusterConfigInfoEx).DrsConfig.Enabled = types.NewBool(false)
+	}
+}
+
+// choosesHosts says whether VMs can be put into a pool without a host being named.
+func choosesHosts(pool types.ManagedObjectReference) bool {
+	object, ok := simulator.Map.Get(pool).(*simulator.ResourcePool)
+	if !ok {
+		return true
+	}
+	cluster, ok := simulator.Map.Get(object.Owner).(*simulator.ClusterComputeResource)
+	return !ok || *cluster.ConfigurationEx.(*types.ClusterConfigInfoEx).DrsConfig.Enabled
+}
+
 func makeTemplate(vm *simulator.VirtualMachine, t template) error {
 	for _, device := range vm.Config.Hardware.Device {
 		if disk, ok := device.(*types.VirtualDisk); ok {

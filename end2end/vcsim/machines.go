@@ -32,7 +32,9 @@ func (v *vcenter) clone(r *types.CloneVM_Task) work {
 		uuid = r.Spec.Config.InstanceUuid
 	}
 	needs := []types.ManagedObjectReference{r.Folder}
-	for _, ref := range []*types.ManagedObjectReference{r.Spec.Location.Pool, r.Spec.Location.Datastore} {
+	for _, ref := range []*types.ManagedObjectReference{
+		r.Spec.Location.Pool, r.Spec.Location.Datastore, r.Spec.Location.Host,
+	} {
 		if ref != nil {
 			needs = append(needs, *ref)
 		}
@@ -40,6 +42,9 @@ func (v *vcenter) clone(r *types.CloneVM_Task) work {
 	return work{
 		needs: needs,
 		claim: func() (func(), types.BaseMethodFault) {
+			if r.Spec.Location.Host == nil && r.Spec.Location.Pool != nil && !choosesHosts(*r.Spec.Location.Pool) {
+				return nil, &types.InvalidArgument{InvalidProperty: "spec.location.host"}
+			}
 			if v.claims.held[nameKey] || nameInFolder(r.Folder, r.Name) {
 				return nil, &types.DuplicateName{Name: r.Name, Object: r.Folder}
 			}
@@ -69,6 +74,9 @@ func (v *vcenter) cloneNow(r *types.CloneVM_Task) (types.AnyType, types.BaseMeth
 	}
 	vm := virtualMachine(result.(types.ManagedObjectReference))
 	ownDevices(vm)
+	if host := r.Spec.Location.Host; host != nil {
+		update(vm, "runtime.host", *host, "summary.runtime.host", *host)
+	}
 	if name := guestNames[vm.Config.GuestId]; name != "" {
 		update(vm, "config.guestFullName", name, "summary.config.guestFullName", name)
 	}

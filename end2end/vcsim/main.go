@@ -41,6 +41,7 @@ type options struct {
 	addressDelay  time.Duration
 	datacenters   int
 	datastores    int
+	noDRS         bool
 	exitWithStdin bool
 	verbose       bool
 }
@@ -65,6 +66,8 @@ func parseOptions() options {
 	flag.DurationVar(&o.addressDelay, "address-delay", 300*time.Millisecond, "from power-on to the guest's address")
 	flag.IntVar(&o.datacenters, "datacenters", 1, "how many datacenters there are")
 	flag.IntVar(&o.datastores, "datastores", 1, "how many datastores each has")
+	flag.BoolVar(&o.noDRS, "no-drs", false, "the cluster does not choose hosts for VMs")
+	flag.IntVar(&pageObjects, "page-objects", 0, "the most objects in one page of properties")
 	flag.BoolVar(&o.exitWithStdin, "exit-with-stdin", false, "stop when the standard input is closed")
 	flag.BoolVar(&o.verbose, "verbose", false, "log what the simulator does to the standard error")
 	flag.Parse()
@@ -143,6 +146,9 @@ func newModel(o options) (*simulator.Model, error) {
 	}
 	model.Service.RegisterSDK(simulator.Map)
 	markUplinks()
+	if o.noDRS {
+		switchOffDRS()
+	}
 	return model, makeTemplates()
 }
 

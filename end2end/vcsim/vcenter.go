@@ -29,6 +29,7 @@ type vcenter struct {
 	tasks        taskDelays
 	claims       claims
 	guests       guests
+	ended        []endedTask // in their order; guarded by world
 }
 
 func newVcenter(service *simulator.Service, o options) *vcenter {

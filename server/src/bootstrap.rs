@@ -1,7 +1,7 @@
 //! The composition root: the one place that knows every port and what it is made of.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -369,12 +369,13 @@ impl Parts {
     }
 }
 
-/// Where the page's files are: as set, else in the build's folder.
+/// Where the page's files are: as set, else beside the program, as installed, else beside its folder,
+/// as built.
 fn site_dir(set: Option<PathBuf>) -> PathBuf {
     let beside = || {
         let program = std::env::current_exe().ok()?;
-        let site = program.parent().and_then(Path::parent)?.join("site");
-        site.is_dir().then_some(site)
+        let mut sites = program.ancestors().skip(1).take(2).map(|folder| folder.join("site"));
+        sites.find(|site| site.is_dir())
     };
     set.or_else(beside).unwrap_or_else(|| PathBuf::from("target/site"))
 }

@@ -243,14 +243,17 @@ fn decide_requested(vm: &RequestedVm, command: Command) -> Result<Vec<VmEvent>, 
         }
         (Provisioning, Command::Complete { vm }) => VmEvent::VmProvisioned { vm },
         (Queued, Command::Fail { code, reason, retryable }) => {
-            // Before the start nothing can have been made, so there is nothing to undo.
             let failure = Failure { stage: Stage::Created, code, reason, retryable };
             VmEvent::VmProvisioningFailed { failure }
         }
+        (Provisioning, Command::Fail { code, reason, retryable }) if vm.stage == Stage::Created => {
+            // The intent to clone is recorded before the clone: without it nothing can have been
+            // made, and there is nothing to undo. What failed was getting to the clone.
+            let failure = Failure { stage: Stage::Cloning, code, reason, retryable };
+            VmEvent::VmProvisioningFailed { failure }
+        }
         (Provisioning, Command::Fail { code, reason, retryable }) => {
-            // A worker that failed before it could begin to clone failed at cloning.
-            let stage = vm.stage.max(Stage::Cloning);
-            let failure = Failure { stage, code, reason, retryable };
+            let failure = Failure { stage: vm.stage, code, reason, retryable };
             VmEvent::VmProvisioningUndoStarted { failure }
         }
         (Undoing, Command::RecordUndone { step }) => VmEvent::VmProvisioningStepUndone { step },

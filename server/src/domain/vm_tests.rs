@@ -76,8 +76,10 @@ fn a_failure_is_undone_before_it_is_told_as_the_end() {
 }
 
 #[test]
-fn before_the_start_there_is_nothing_to_undo() {
+fn before_the_clone_there_is_nothing_to_undo() {
     assert_eq!(run([fail()]), Ok(vec!["VmRequested", "VmProvisioningFailed"]));
+    let started = run([start(), fail()]).expect("possible");
+    assert_eq!(started[1..], ["VmProvisioningStarted", "VmProvisioningFailed"]);
 }
 
 #[test]
@@ -115,14 +117,19 @@ fn what_the_journal_calls_for() {
         given(&events)
     };
     let next_at = DateTime::<Utc>::UNIX_EPOCH;
+    let cloning = || enter(Stage::Cloning);
     let failed_try = Command::FailTry { reason: String::new(), next_at };
     for (state, arriving, working) in [
         (VmAggregate::NotRequested, Action::Nothing, Action::Nothing),
         (events(vec![]), Action::Start, Action::Start),
         (events(vec![start()]), Action::Resume, Action::CreateVm),
         (events(vec![start(), failed_try]), Action::CreateVm, Action::CreateVm),
-        (events(vec![start(), fail()]), Action::Resume, Action::RemoveVm),
-        (events(vec![start(), fail(), Command::FinishUndo]), Action::Nothing, Action::Nothing),
+        (events(vec![start(), cloning(), fail()]), Action::Resume, Action::RemoveVm),
+        (
+            events(vec![start(), cloning(), fail(), Command::FinishUndo]),
+            Action::Nothing,
+            Action::Nothing,
+        ),
     ] {
         assert_eq!(next_action(&state, Worker::Arriving), arriving);
         assert_eq!(next_action(&state, Worker::Working), working);

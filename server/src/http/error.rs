@@ -177,7 +177,8 @@ pub async fn render(request: Request, next: Next) -> Response {
     let id = Uuid::now_v7().to_string();
     let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
-    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+    let error = response.extensions_mut().remove::<ApiError>();
+    if let Some(error) = error.or_else(|| of_a_library(&path, &response)) {
         log(&error, &id, &path);
         let mut headers = std::mem::take(response.headers_mut());
         headers.remove(header::CONTENT_LENGTH);
@@ -187,6 +188,17 @@ pub async fn render(request: Request, next: Next) -> Response {
         response.headers_mut().insert(&REQUEST_ID, id);
     }
     response
+}
+
+/// The error below the API that a library answered with words of its own (a path that is not UTF-8, say).
+fn of_a_library(path: &str, response: &Response) -> Option<ApiError> {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let below_api = path == "/api" || path.starts_with("/api/");
+    (is_error && below_api).then(|| {
+        let title = status.canonical_reason().unwrap_or("Error");
+        ApiError::new(status, "http", title, "this request cannot be answered as it is")
+    })
 }
 
 fn problem_response(error: &ApiError, id: &str, mut headers: HeaderMap) -> Response {

@@ -1,8 +1,8 @@
 //! Accepting connections.
 //!
 //! An own loop and not `axum::serve`, because it sets what a server of long streams must set on each
-//! socket: no delay for small frames, an end for a peer that takes nothing, a limit for slow headers,
-//! and the smallest buffers, of which every idle reader costs a pair.
+//! socket: no delay for small frames, an end for a peer that takes nothing, and limits for the
+//! head of a request, in size and in time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +28,9 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(45);
 /// An idle connection is probed this often, so that a peer that vanished is noticed.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// hyper's smallest buffer: our heads and frames are small.
-const BUFFER_BYTES: usize = 8 * 1024;
+/// The largest head of a request: browsers send the cookies of every program on this machine's
+/// loopback address. An idle connection has only hyper's first 8 KiB.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// The pause after an accept that failed for want of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

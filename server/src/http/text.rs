@@ -57,7 +57,9 @@ pub fn lines(timeline: &Timeline, recorded: &RecordedEvent) -> String {
             UndoneStep::Destroyed => "↺ Cloning from template (undone: VM deleted)",
         }),
         VmEvent::VmProvisioningFailed { failure } => {
-            if failure.stage == Stage::Created {
+            // After an undo its beginning has told the failure already.
+            let told = timeline.stages[failure.stage.index()].left;
+            if told.is_some_and(|mark| mark.seq == recorded.seq) {
                 lines.failed(failure);
             }
             lines.add("✗ Failed. Nothing was left behind.");

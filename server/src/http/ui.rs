@@ -1,5 +1,6 @@
 //! The pages: rendered by the Leptos app, with data from the application.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use app::api::{self, FieldError, Items};
@@ -22,7 +23,7 @@ use super::error::ApiError;
 use super::guard::Asking;
 use super::query::LIMIT_MAX;
 use super::requests::{page, request_id};
-use super::{AppState, body, convert};
+use super::{ANSWER_TIMEOUT, AppState, body, convert};
 use crate::application::requests::{Accepted, RequestError};
 use crate::domain::ids::{Owner, RequestId, Viewer};
 use crate::domain::ports::progress::RequestFilter;
@@ -78,10 +79,11 @@ impl Backend for PageBackend {
             after,
             limit: LIST_ROWS,
         };
-        let (rows, next) = page(&self.state, &self.viewer, filter).await?;
+        let rows = in_time(page(&self.state, &self.viewer, filter));
+        let (rows, next) = rows.await??;
         let ids: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
-        let progress =
-            self.state.query.progress_of(&self.viewer, &ids).await.map_err(ApiError::from)?;
+        let progress = in_time(self.state.query.progress_of(&self.viewer, &ids));
+        let progress = progress.await?.map_err(ApiError::from)?;
         let items = rows
             .iter()
             .filter_map(|row| {
@@ -110,8 +112,9 @@ impl Backend for PageBackend {
         self.state.ready_or_503()?;
         let id = request_id(id)?;
         // A provisioning has tens of events; a page of them is all of them.
-        let events = self.state.query.history(&self.viewer, id, 0, LIMIT_MAX).await;
-        let events = events.map_err(ApiError::from)?.ok_or_else(ApiError::no_such_request)?;
+        let events = in_time(self.state.query.history(&self.viewer, id, 0, LIMIT_MAX));
+        let events = events.await?.map_err(ApiError::from)?;
+        let events = events.ok_or_else(ApiError::no_such_request)?;
         Ok(events.into_iter().map(convert::history_item).collect())
     }
 
@@ -134,6 +137,11 @@ impl Backend for PageBackend {
         let site = self.state.site();
         NewRequestForm { draft, errors, problem, templates, templates_problem, site }
     }
+}
+
+/// A page says within 3 s that PostgreSQL is away, whatever hangs.
+async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, ApiError> {
+    tokio::time::timeout(ANSWER_TIMEOUT, work).await.map_err(|_| ApiError::database_away())
 }
 
 impl From<ApiError> for PageError {
@@ -190,7 +198,7 @@ fn read_draft(draft: &Draft) -> (RawSpec, Vec<FieldError>) {
 /// Everything that is wrong with a draft, whether it could be read or not.
 async fn check(state: &AppState, draft: &Draft) -> Result<(), ApiError> {
     let (raw, mut errors) = read_draft(draft);
-    let checked = state.requests.check(&raw).await;
+    let checked = in_time(state.requests.check(&raw)).await?;
     if errors.is_empty() {
         return checked.map_err(ApiError::from);
     }
@@ -211,9 +219,11 @@ async fn submit(
     let draft = read_form(request).await.map_err(|error| plain(&error))?;
     let (raw, errors) = read_draft(&draft);
     let key = Some(draft.key.clone()).filter(|key| (1..=64).contains(&key.len()));
-    let accepted = match errors.is_empty() {
-        true => state.requests.accept(&viewer, &raw, key).await,
-        false => Err(RequestError::Invalid(Vec::new())),
+    let accepted = if errors.is_empty() {
+        let accepting = in_time(state.requests.accept(&viewer, &raw, key));
+        accepting.await.map_err(|error| plain(&error))?
+    } else {
+        Err(RequestError::Invalid(Vec::new()))
     };
     Ok(match accepted {
         Ok(Accepted::New(id) | Accepted::Existing(id)) => {

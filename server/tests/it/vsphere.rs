@@ -4,4 +4,5 @@ mod contract;
 mod observed;
 mod recorder;
 mod simulated;
+mod soap;
 mod sources;

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::adapter::Pace;
 use super::api::{
     ApiError, CloneSpec, ConfigSpec, Customization, Fault, GuestInfo, TaskInfo, TaskState,
     VcenterApi, VmInfo,
@@ -43,6 +44,11 @@ const PROGRESS_STEPS: u32 = 20;
 /// Progress is not reported more often than this, however quick the task.
 const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(50);
 
+/// The share of a mean stage for which the adapter is patient: one of so many parts.
+const PACE_SHARE: u32 = 10;
+/// The shortest first pause before looking again.
+const FIRST_PAUSE_MIN: Duration = Duration::from_millis(10);
+
 /// How the simulated vCenter behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SimulatedSettings {
@@ -50,6 +56,18 @@ pub struct SimulatedSettings {
     pub delay: Duration,
     /// Makes the stage times the same in every run.
     pub seed: Option<u64>,
+}
+
+impl SimulatedSettings {
+    /// A pace for the adapter that fits these stages: at the pace for a real vCenter, quick stages
+    /// would be longer for the adapter's patience than for their work.
+    pub fn pace(&self) -> Pace {
+        let share = self.delay / PACE_SHARE;
+        Pace {
+            settling: share.min(Pace::REAL.settling),
+            first_pause: share.clamp(FIRST_PAUSE_MIN, Pace::REAL.first_pause),
+        }
+    }
 }
 
 /// Why the simulated vCenter cannot be opened.

@@ -3,7 +3,7 @@
 //! About twenty methods of `urn:vim25`, typed. Requests are written by hand in the order that the
 //! schema wants ([`specs`]); answers are read by name and tolerate what they do not know
 //! ([`answer`]). Nothing is sent before it is needed, and the certificate is always checked
-//! ([`transport`]). Whatever vCenter says, the error names the method and never the password.
+//! ([`mod@transport`]). Whatever vCenter says, the error names the method and never the password.
 //!
 //! Deliberately absent: repeating a call that failed. It is not known whether such a call had an
 //! effect, so the adapter looks first. Only a call that was refused for want of a session is repeated
@@ -11,6 +11,8 @@
 
 mod answer;
 mod choice;
+mod explain;
+mod hosts;
 mod machine;
 mod network;
 mod placement;
@@ -236,8 +238,13 @@ impl SoapClient {
                 format!("template {template:?} has no network card to connect to {wanted:?}");
             return Err(ApiError::Placement { reason });
         }
-        let target =
-            Target { folder: &places.folder, pool: &places.pool, datastore: &places.datastore };
+        let host = hosts::choose_host(session, &places).await?;
+        let target = Target {
+            folder: &places.folder,
+            pool: &places.pool,
+            datastore: &places.datastore,
+            host: host.as_ref(),
+        };
         let request =
             specs::clone_vm(&template, clone, &target, nic.as_ref().zip(backing.as_ref()));
         session.call(request, answer::returned_task).await

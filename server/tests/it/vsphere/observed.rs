@@ -1,6 +1,7 @@
 //! A vCenter between the adapter and the one under test: it counts what is changed, and loses what a
 //! test wants lost. So every vCenter can be made to fail in the same ways.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,11 +30,28 @@ pub(crate) struct Observed {
     inner: Arc<dyn VcenterApi>,
     log: Log,
     losses: Mutex<Vec<(&'static str, Loss)>>,
+    veiled: AtomicUsize,
+    disguise: Mutex<Disguise>,
+    deaf: AtomicBool,
+}
+
+/// From some read of a VM on, its MoRef names somebody else's.
+#[derive(Debug, Default)]
+struct Disguise {
+    reads_left: Option<usize>,
+    changes_before: Option<usize>,
 }
 
 impl Observed {
     pub(crate) fn new(inner: Arc<dyn VcenterApi>) -> Arc<Self> {
-        Arc::new(Self { inner, log: Log::default(), losses: Mutex::default() })
+        Arc::new(Self {
+            inner,
+            log: Log::default(),
+            losses: Mutex::default(),
+            veiled: AtomicUsize::new(0),
+            disguise: Mutex::default(),
+            deaf: AtomicBool::new(false),
+        })
     }
 
     /// What was changed so far, and what sinks over the same log were told.
@@ -52,6 +70,48 @@ impl Observed {
     /// Loses the next call of this method. Several for one method queue up.
     pub(crate) fn lose(&self, method: &'static str, loss: Loss) {
         self.losses.lock().unwrap().push((method, loss));
+    }
+
+    /// Hides in the next `times` reads of a VM whose it is: so looks one whose clone is running.
+    pub(crate) fn veil(&self, times: usize) {
+        self.veiled.store(times, Ordering::SeqCst);
+    }
+
+    /// After so many more reads every VM carries another mark: so looks a vCenter that was restored,
+    /// and gives the same MoRef to another VM.
+    pub(crate) fn disguise_after(&self, reads: usize) {
+        self.disguise.lock().unwrap().reads_left = Some(reads);
+    }
+
+    /// Ends the disguise. How many changes there had been at the first read in it, if there was one.
+    pub(crate) fn lift_disguise(&self) -> Option<usize> {
+        std::mem::take(&mut *self.disguise.lock().unwrap()).changes_before
+    }
+
+    /// Whether to answer every wait for the guest at once, with nothing new.
+    pub(crate) fn deafen(&self, deaf: bool) {
+        self.deaf.store(deaf, Ordering::SeqCst);
+    }
+
+    fn is_disguised(&self) -> bool {
+        let changes = self.changes().len();
+        let mut disguise = self.disguise.lock().unwrap();
+        match &mut disguise.reads_left {
+            None => false,
+            Some(0) => {
+                disguise.changes_before.get_or_insert(changes);
+                true
+            }
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+        }
+    }
+
+    fn is_veiled(&self) -> bool {
+        let less = |left: usize| left.checked_sub(1);
+        self.veiled.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok()
     }
 
     fn loss(&self, method: &'static str) -> Option<Loss> {
@@ -109,7 +169,15 @@ impl VcenterApi for Observed {
     }
 
     async fn vm(&self, vm: &MoRef) -> Result<Option<VmInfo>, ApiError> {
-        self.pass("vm", self.inner.vm(vm)).await
+        let info = self.pass("vm", self.inner.vm(vm)).await?;
+        let Some(info) = info else { return Ok(None) };
+        if self.is_veiled() {
+            return Ok(Some(VmInfo { instance_uuid: None, mark: None, ..info }));
+        }
+        if self.is_disguised() {
+            return Ok(Some(VmInfo { mark: Some("somebody else's".to_owned()), ..info }));
+        }
+        Ok(Some(info))
     }
 
     async fn clone_vm(&self, clone: &CloneSpec, deadline: Duration) -> Result<MoRef, ApiError> {
@@ -161,6 +229,9 @@ impl VcenterApi for Observed {
         seen: Option<&GuestInfo>,
         wait: Duration,
     ) -> Result<GuestInfo, ApiError> {
+        if self.deaf.load(Ordering::SeqCst) {
+            return Ok(seen.cloned().unwrap_or_default());
+        }
         self.pass("wait_for_guest", self.inner.wait_for_guest(vm, seen, wait)).await
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use server::domain::ports::vsphere::{Checkpoint, ProgressSink, Stop, UndoneStep};
+use server::domain::ports::vsphere::{Checkpoint, ProgressSink, Stop, TaskOperation, UndoneStep};
 use server::domain::stage::VmProvisioningStage;
 use tokio::sync::watch;
 
@@ -124,12 +124,18 @@ impl Recorder {
         drop(waited.await.unwrap_or_else(|_| panic!("{stage} was not told")).unwrap());
     }
 
-    /// Returns when a checkpoint with a task in flight was told.
-    pub(crate) async fn until_task(&self) {
+    /// Returns when a task that does this is in flight.
+    pub(crate) async fn until_task(&self, operation: TaskOperation) {
         let mut told = self.checkpoints_told.subscribe();
-        let has_task = |_: &usize| self.checkpoint().task.is_some();
+        let has_task =
+            |_: &usize| self.checkpoint().task.is_some_and(|task| task.operation == operation);
         let waited = tokio::time::timeout(PATIENCE, told.wait_for(has_task));
         drop(waited.await.expect("a task was not told").unwrap());
+    }
+
+    /// Moves with every checkpoint that is told.
+    pub(crate) fn checkpoints(&self) -> watch::Receiver<usize> {
+        self.checkpoints_told.subscribe()
     }
 
     /// Returns when something with these words was told live.

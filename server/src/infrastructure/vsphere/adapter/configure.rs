@@ -55,7 +55,12 @@ impl Run<'_> {
 
     async fn tell_configuring(&self, info: &VmInfo) -> Result<(), Failure> {
         let size = self.spec.size();
-        let details = if info.linux_guest { size } else { format!("{size}; guest left as it is") };
+        let address = self.spec.network.as_ref().and_then(|network| network.address);
+        let details = match (info.linux_guest, address) {
+            (true, _) => size,
+            (false, None) => format!("{size}; guest left as it is"),
+            (false, Some(_)) => format!("{size}; guest left as it is, without the fixed address"),
+        };
         Ok(self.progress.stage(VmProvisioningStage::Configuring, Some(details)).await?)
     }
 

@@ -346,3 +346,69 @@ pub(super) fn not_found(moref: &MoRef) -> Fault {
         existing_state: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn leases_are_usable_and_not_given_twice_before_all_are_given() {
+        let mut inventory = Inventory::new();
+        let leases: BTreeSet<Ipv4Addr> = (0..ADDRESSES).map(|_| inventory.next_lease()).collect();
+        assert_eq!(leases.len(), 64_768);
+        assert!(leases.iter().all(|lease| {
+            let [a, b, _, host] = lease.octets();
+            (a, b) == (10, 20) && (2..=254).contains(&host)
+        }));
+        assert_eq!(inventory.next_lease(), Ipv4Addr::new(10, 20, 0, 2));
+    }
+
+    #[test]
+    fn an_older_inventory_gets_the_templates_that_it_lacks() {
+        let mut inventory = Inventory::new();
+        let templates = inventory.vms.len();
+        inventory.vms.retain(|_, vm| vm.name != "rocky-9");
+        inventory.complete();
+        inventory.complete();
+        assert_eq!(inventory.vms.len(), templates);
+    }
+
+    #[test]
+    fn ended_tasks_are_forgotten_in_the_end_and_running_ones_never() {
+        let mut inventory = Inventory::new();
+        let running = inventory.start(0, 1_000, 1, Effect::PowerOff, None);
+        let first_ended = inventory.start(0, 0, 1, Effect::PowerOff, None);
+        for _ in 0..ENDED_TASKS_KEPT {
+            inventory.start(0, 0, 1, Effect::PowerOff, None);
+        }
+        assert!(inventory.task(&running).is_some());
+        assert!(inventory.task(&first_ended).is_none());
+        assert_eq!(inventory.tasks.len(), ENDED_TASKS_KEPT + 1);
+    }
+
+    #[test]
+    fn tasks_that_ended_while_nobody_looked_end_in_their_order() {
+        let mut inventory = Inventory::new();
+        let settings = |name: &str| {
+            Effect::Customize(GuestSettings { hostname: Some(name.to_owned()), address: None })
+        };
+        inventory.start(0, 200, 1, settings("second"), None);
+        inventory.start(0, 100, 1, settings("first"), None);
+        inventory.settle(50);
+        assert_eq!(inventory.vms[&1].pending, None);
+        inventory.settle(500);
+        let hostname = inventory.vms[&1].pending.as_ref().and_then(|set| set.hostname.as_deref());
+        assert_eq!(hostname, Some("second"));
+    }
+
+    #[test]
+    fn a_task_whose_vm_is_gone_ends_in_a_fault() {
+        let mut inventory = Inventory::new();
+        let task = inventory.start(0, 100, 999, Effect::PowerOff, None);
+        inventory.settle(100);
+        let fault = inventory.task(&task).and_then(|task| task.fault.as_ref());
+        assert_eq!(fault.map(|fault| &*fault.kind), Some("ManagedObjectNotFound"));
+    }
+}

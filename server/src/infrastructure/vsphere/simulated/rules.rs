@@ -4,8 +4,8 @@ use super::guest::Boot;
 use super::inventory::{Effect, GuestSettings, Inventory, Vm, mac, not_found, vm_moref};
 use super::refused;
 use super::script::Operation;
-use super::templates::{Behaviour, NETWORKS, SLOW_CLONE_SHARE, behaviour};
-use super::timing::{Millis, Timing};
+use super::templates::{Behaviour, NETWORKS, SLOW_CLONE_STAGES, behaviour};
+use super::timing::{Millis, Timing, millis};
 use crate::domain::ids::MoRef;
 use crate::domain::ports::vsphere::VmTemplate;
 use crate::infrastructure::vsphere::api::{
@@ -59,15 +59,14 @@ impl Rules<'_> {
             lease: inventory.next_lease(),
             ..source
         };
-        let share = match behaviour(&vm.origin) {
-            Behaviour::SlowClone => SLOW_CLONE_SHARE,
-            Behaviour::Ordinary
-            | Behaviour::FailsConfiguring
-            | Behaviour::NoAddress
-            | Behaviour::Flaky => 1.0,
+        let takes = if behaviour(&vm.origin) == Behaviour::SlowClone {
+            let at_least = millis(self.timing.mean() * SLOW_CLONE_STAGES);
+            self.timing.draw(f64::from(SLOW_CLONE_STAGES)).max(at_least)
+        } else {
+            self.timing.draw(1.0)
         };
         let effect = Effect::Clone(Box::new(vm));
-        Ok(self.start(inventory, share, number, effect, None))
+        Ok(inventory.start(self.now, takes, number, effect, self.task_fault.clone()))
     }
 
     pub(super) fn reconfigure_vm(

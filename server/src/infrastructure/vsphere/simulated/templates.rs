@@ -31,14 +31,14 @@ pub(super) enum Behaviour {
     FailsConfiguring,
     /// Only a link-local address ever comes.
     NoAddress,
-    /// The clone takes [`SLOW_CLONE_SHARE`] times as long as others.
+    /// The clone takes [`SLOW_CLONE_STAGES`] times as long as others.
     SlowClone,
     /// The reply to the first power-on is lost, then one call is answered by a proxy's 503.
     Flaky,
 }
 
-/// How many mean delays a clone of `demo-slow-clone` takes: long enough to be called slow.
-pub(super) const SLOW_CLONE_SHARE: f64 = 8.0;
+/// How many mean stages a clone of `demo-slow-clone` takes at least: long enough to be called slow.
+pub(super) const SLOW_CLONE_STAGES: u32 = 8;
 
 const UBUNTU: Guest =
     Guest { full_name: "Ubuntu Linux (64-bit)", id: "ubuntu64Guest", linux: true };

@@ -3,7 +3,7 @@
 //! Tolerant on purpose. vCenters and their simulators differ in prefixes, in what they leave out, and
 //! in whether an element is empty or missing; only what is asked for must be there.
 
-use roxmltree::{Document, Node};
+use roxmltree::{Attribute, Document, Node};
 
 use super::xml::{ObjectRef, XSI};
 use crate::domain::ids::MoRef;
@@ -78,7 +78,12 @@ pub(super) fn kind<'a>(node: Node<'a, '_>) -> Option<&'a str> {
 /// A value of an open type has both `xsi:type="ManagedObjectReference"` and a plain `type`; only the
 /// plain one is the object's. The value may hold any character.
 pub(super) fn reference(node: Node<'_, '_>) -> Option<ObjectRef> {
-    Some(ObjectRef::new(node.attribute("type")?, value(node)?))
+    // Looked up by name alone, the attribute of the other namespace would be found, too.
+    let is_plain_type = |attribute: &Attribute<'_, '_>| {
+        attribute.namespace().is_none() && attribute.name() == "type"
+    };
+    let kind = node.attributes().find(is_plain_type)?.value();
+    Some(ObjectRef::new(kind, value(node)?))
 }
 
 /// The object that the `returnval` of a response refers to; `None` when there is none.

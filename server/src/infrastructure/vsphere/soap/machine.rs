@@ -1,5 +1,7 @@
 //! What is known of VMs and templates: their properties, their network cards, their disks.
 
+use std::slice::from_ref;
+
 use roxmltree::Node;
 use uuid::Uuid;
 
@@ -219,7 +221,7 @@ fn vm_template(object: &Properties<'_, '_>) -> VmTemplate {
 pub(super) async fn read_nics(session: &Session, vm: &ObjectRef) -> Result<Vec<Nic>, ApiError> {
     let sets = [PropertySet { kind: "VirtualMachine", paths: &["config.hardware.device"] }];
     let mut found = Vec::new();
-    retrieve(session, &sets, &[vm.clone()], |object| {
+    retrieve(session, &sets, from_ref(vm), |object| {
         found = object.get("config.hardware.device").into_iter().flat_map(nics).collect();
     })
     .await?;

@@ -36,6 +36,7 @@ pub struct Placement {
 /// The places that the settings mean.
 #[derive(Debug)]
 pub(super) struct Places {
+    pub(super) cluster: ObjectRef,
     pub(super) folder: ObjectRef,
     pub(super) pool: ObjectRef,
     pub(super) datastore: ObjectRef,
@@ -150,6 +151,7 @@ impl Inventory {
         Ok(Places {
             folder: folder(&settings.folder, "VSPHERE_FOLDER")?,
             template_folder: folder(&settings.template_folder, "VSPHERE_TEMPLATE_FOLDER")?,
+            cluster,
             pool,
             datastore,
             network_folder,
@@ -214,5 +216,146 @@ impl Inventory {
             self.ancestry(object).map(|(_, entry)| entry.name.as_str()).collect();
         names.reverse();
         format!("/{}", names.join("/"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Objects by a short id, the kind before the dash: `(id, name, parent, links)`.
+    type Line<'a> = (&'a str, &'a str, &'a str, &'a [(&'static str, &'a [&'a str])]);
+
+    fn object(id: &str) -> ObjectRef {
+        let kind = match id.split('-').next().unwrap_or_default() {
+            "dc" => "Datacenter",
+            "f" => "Folder",
+            "c" => "ClusterComputeResource",
+            "h" => "ComputeResource",
+            "p" => "ResourcePool",
+            _ => "Datastore",
+        };
+        ObjectRef::new(kind, id)
+    }
+
+    fn inventory(lines: &[Line<'_>]) -> Inventory {
+        let entry = |(id, name, parent, links): &Line<'_>| {
+            let links = links
+                .iter()
+                .map(|(name, ids)| (*name, ids.iter().map(|id| object(id)).collect()))
+                .collect();
+            let parent = Some(*parent).filter(|parent| !parent.is_empty()).map(object);
+            let entry =
+                Entry { name: (*name).to_owned(), parent, links, accessible: !id.contains("away") };
+            (object(id), entry)
+        };
+        Inventory(lines.iter().map(entry).collect())
+    }
+
+    const LINES: [Line<'static>; 15] = [
+        ("f-eu", "eu", "f-root", &[]),
+        ("dc-1", "DC1", "f-eu", &[("vmFolder", &["f-vm"]), ("networkFolder", &["f-net"])]),
+        ("f-vm", "vm", "dc-1", &[]),
+        ("f-net", "network", "dc-1", &[]),
+        ("f-host", "host", "dc-1", &[]),
+        ("f-a", "a", "f-vm", &[]),
+        ("f-web", "web", "f-a", &[]),
+        ("f-web2", "web", "f-vm", &[]),
+        (
+            "c-1",
+            "prod",
+            "f-host",
+            &[("resourcePool", &["p-1"]), ("datastore", &["ds-1", "ds-away"])],
+        ),
+        ("h-1", "10.0.0.9", "f-host", &[("resourcePool", &["p-9"]), ("datastore", &["ds-9"])]),
+        ("p-1", "Resources", "c-1", &[("owner", &["c-1"])]),
+        ("p-2", "gold", "p-1", &[("owner", &["c-1"])]),
+        ("p-9", "Resources", "h-1", &[("owner", &["h-1"])]),
+        ("ds-1", "fast", "f-eu", &[]),
+        ("ds-away", "broken", "f-eu", &[]),
+    ];
+
+    fn places(settings: &Placement) -> Result<Places, String> {
+        inventory(&LINES).places(settings).map_err(|error| error.to_string())
+    }
+
+    fn named(name: &str) -> Option<String> {
+        Some(name.to_owned())
+    }
+
+    #[test]
+    fn roots_and_only_ones_need_no_setting() {
+        let places = places(&Placement::default()).expect("clear");
+        assert_eq!(places.folder, object("f-vm"));
+        assert_eq!(places.template_folder, object("f-vm"));
+        assert_eq!(places.network_folder, object("f-net"));
+        // Not the standalone host, not the pool below, not the datastore that is away.
+        assert_eq!(places.cluster, object("c-1"));
+        assert_eq!(places.pool, object("p-1"));
+        assert_eq!(places.datastore, object("ds-1"));
+    }
+
+    #[test]
+    fn settings_choose_by_name_or_path() {
+        let settings = Placement {
+            datacenter: named("/eu/DC1"),
+            folder: named("a/web"),
+            template_folder: named("/eu/DC1/vm/web"),
+            pool: named("gold"),
+            ..Placement::default()
+        };
+        let places = places(&settings).expect("clear");
+        assert_eq!(places.folder, object("f-web"));
+        assert_eq!(places.template_folder, object("f-web2"));
+        assert_eq!(places.pool, object("p-2"));
+    }
+
+    #[test]
+    fn an_ambiguous_folder_lists_its_paths() {
+        let settings = Placement { folder: named("web"), ..Placement::default() };
+        assert_eq!(
+            places(&settings).map(|places| places.folder),
+            Err("folder \"web\" is not the only one (VSPHERE_FOLDER): give the path of one of \
+                 /eu/DC1/vm/a/web, /eu/DC1/vm/web"
+                .to_owned())
+        );
+    }
+
+    #[test]
+    fn a_folder_for_hosts_is_no_place_for_vms() {
+        let settings = Placement { folder: named("host"), ..Placement::default() };
+        let reason = places(&settings).map(|places| places.folder).expect_err("no VM folder");
+        assert!(reason.ends_with("there are: a, vm, web"), "{reason}");
+    }
+
+    #[test]
+    fn a_standalone_host_can_be_named_and_has_its_own_datastores() {
+        let settings = Placement { cluster: named("10.0.0.9"), ..Placement::default() };
+        let reason = places(&settings).map(|places| places.pool).expect_err("no datastore");
+        assert_eq!(
+            reason,
+            "vCenter has no datastore that this account may see (VSPHERE_DATASTORE)"
+        );
+        let without_cluster: Vec<_> =
+            LINES.into_iter().filter(|(id, ..)| !id.starts_with("c-")).collect();
+        let mut inventory = inventory(&without_cluster);
+        inventory.0.extend([(
+            object("ds-9"),
+            Entry {
+                name: "local".to_owned(),
+                parent: None,
+                links: HashMap::new(),
+                accessible: true,
+            },
+        )]);
+        let places = inventory.places(&Placement::default()).expect("clear");
+        assert_eq!((places.cluster, places.pool), (object("h-1"), object("p-9")));
+        assert_eq!(places.datastore, object("ds-9"));
+    }
+
+    #[test]
+    fn parents_that_run_in_a_circle_do_not_hang() {
+        let lines: [Line<'_>; 2] = [("f-1", "a", "f-2", &[]), ("f-2", "b", "f-1", &[])];
+        assert_eq!(inventory(&lines).path(&object("f-1")), "/a/b/a");
     }
 }

@@ -1,5 +1,7 @@
 //! Reads properties of managed objects, page by page, and lists objects through container views.
 
+use std::slice::from_ref;
+
 use roxmltree::Node;
 
 use super::answer;
@@ -24,7 +26,7 @@ pub(super) struct Properties<'a, 'input> {
 }
 
 impl<'a, 'input> Properties<'a, 'input> {
-    fn read(content: Node<'a, 'input>) -> Option<Self> {
+    pub(super) fn read(content: Node<'a, 'input>) -> Option<Self> {
         let object = answer::reference(answer::child(content, "obj")?)?;
         let values = answer::children(content, "propSet")
             .filter_map(|set| Some((answer::text(set, "name")?, answer::child(set, "val")?)))
@@ -161,7 +163,7 @@ pub(super) async fn retrieve_below(
         writer.flag("recursive", true);
     });
     let view = session.call(request, answer::returned_reference).await?;
-    let outcome = retrieve(session, sets, &[view.clone()], each).await;
+    let outcome = retrieve(session, sets, from_ref(&view), each).await;
     // The view ends with the session in any case; what was read is what counts.
     let request = Request::new("DestroyView", &view, |_| {});
     if let Err(error) = session.call(request, |_| Some(())).await {
@@ -177,7 +179,9 @@ mod tests {
     use super::super::xml::XSI;
     use super::*;
 
-    fn page(objects: &str) -> Result<(Vec<(String, Option<String>)>, Option<String>), Fault> {
+    type Page = (Vec<(String, Option<String>)>, Option<String>);
+
+    fn page(objects: &str) -> Result<Page, Fault> {
         let text =
             format!("<R xmlns='urn:vim25' xmlns:x='{XSI}'><returnval>{objects}</returnval></R>");
         let document = Document::parse(&text).expect("well-formed");

@@ -22,9 +22,10 @@ use crate::infrastructure::vsphere::api::ApiError;
 /// How long a refused login is answered from memory. vCenter locks an account for five minutes after
 /// five refusals within three minutes, so one a minute is few enough.
 const LOGIN_REFUSAL_KEPT: Duration = Duration::from_secs(60);
+/// The language of vCenter's words.
+const LOCALE: &str = "en_US";
 /// The faults by which vCenter says that a login fails until a person changes something.
-const LOGIN_REFUSALS: [&str; 4] =
-    ["InvalidLogin", "PasswordExpired", "NoPermission", "InvalidLocale"];
+const LOGIN_REFUSALS: [&str; 3] = ["InvalidLogin", "PasswordExpired", "NoPermission"];
 
 /// The managed objects that everything else starts from.
 #[derive(Debug)]
@@ -132,12 +133,14 @@ impl Sessions {
             outcome => return outcome,
         }
         let session = self.get_other_than(Some(&session)).await?;
-        work(session).await.map_err(|error| match error {
-            ApiError::Fault { operation, fault } if fault.kind == "NotAuthenticated" => {
-                transport(operation, "vCenter forgot the session right after the login".to_owned())
-            }
-            error => error,
-        })
+        let outcome = work(session).await;
+        if let Err(ApiError::Fault { operation, fault }) = &outcome
+            && fault.kind == "NotAuthenticated"
+        {
+            let reason = "vCenter forgot the session right after the login".to_owned();
+            return Err(transport(operation, reason));
+        }
+        outcome
     }
 
     async fn get_other_than(&self, dead: Option<&Session>) -> Result<Session, ApiError> {
@@ -184,6 +187,8 @@ impl Sessions {
         let request = Request::new("Login", &content.session_manager, |writer| {
             writer.text("userName", &settings.username);
             writer.text("password", settings.password.expose_secret());
+            // vCenter's words are shown to people beside ours.
+            writer.text("locale", LOCALE);
         });
         let answered = self.transport.call(request, None, Duration::ZERO, |_| Some(())).await?;
         let cookie = answered

@@ -19,6 +19,7 @@ pub(super) struct Target<'a> {
     pub(super) folder: &'a ObjectRef,
     pub(super) pool: &'a ObjectRef,
     pub(super) datastore: &'a ObjectRef,
+    pub(super) host: Option<&'a ObjectRef>,
 }
 
 /// `CloneVM_Task`. `network` moves one network card to another network.
@@ -35,6 +36,9 @@ pub(super) fn clone_vm(
             writer.element("location", |writer| {
                 writer.reference("datastore", target.datastore);
                 writer.reference("pool", target.pool);
+                if let Some(host) = target.host {
+                    writer.reference("host", host);
+                }
             });
             writer.flag("template", false);
             writer.element("config", |writer| {
@@ -211,7 +215,9 @@ mod tests {
     fn clone_outline(network: Option<(&Nic, &Backing)>) -> Vec<String> {
         let (folder, pool, datastore) =
             (object("Folder"), object("ResourcePool"), object("Datastore"));
-        let target = Target { folder: &folder, pool: &pool, datastore: &datastore };
+        let host = object("HostSystem");
+        let target =
+            Target { folder: &folder, pool: &pool, datastore: &datastore, host: Some(&host) };
         outline(&clone_vm(&object("VirtualMachine"), &clone_spec(), &target, network))
     }
 
@@ -227,6 +233,7 @@ mod tests {
                 "spec/location",
                 "spec/location/datastore=datastore-1",
                 "spec/location/pool=resourcepool-1",
+                "spec/location/host=hostsystem-1",
                 "spec/template=false",
                 "spec/config",
                 "spec/config/instanceUuid=00000000-0000-0000-0000-000000000000",

@@ -5,22 +5,20 @@
 //! against the system's authorities. Redirects are not followed and no proxy is used: a password
 //! goes to the configured host and nowhere else.
 
-use std::error::Error;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, SET_COOKIE};
+use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response, StatusCode};
 use roxmltree::{Document, Node};
-use rustls::CertificateError;
 use rustls::crypto::CryptoProvider;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::SoapSettings;
 use super::answer::{self, Body};
+use super::explain::{explain, innermost};
 use super::xml::Request;
 use crate::infrastructure::vsphere::api::ApiError;
 
@@ -30,6 +28,9 @@ const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 const SOAP_ACTION: &str = "urn:vim25/6.5";
 /// How often a silent connection is probed, so that a long wait notices a vCenter that is gone.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
+/// How long an idle connection is kept for the next call: less than vCenter keeps it, so that no call
+/// is sent into a connection that is just being closed.
+const IDLE_CONNECTION_KEPT: Duration = Duration::from_secs(15);
 /// The name of vCenter's session cookie.
 const SESSION_COOKIE: &str = "vmware_soap_session";
 
@@ -71,7 +72,8 @@ impl Transport {
             Ok(_) => "ok",
             Err(ApiError::Fault { fault, .. }) => &fault.kind,
             Err(ApiError::Certificate { .. }) => "certificate",
-            Err(_) => "transport",
+            Err(ApiError::Transport { .. }) => "transport",
+            Err(ApiError::Placement { .. } | ApiError::TemplateNotFound(_)) => "placement",
         };
         tracing::debug!(method, duration_ms, outcome = word, "vCenter call");
         outcome
@@ -97,7 +99,7 @@ impl Transport {
         let mut response =
             post.body(request.body).send().await.map_err(|error| self.explain(method, error))?;
         let status = response.status();
-        let cookie = session_cookie(&response);
+        let cookie = session_cookie(response.headers());
         let text = self.read_text(method, &mut response).await?;
         let value = self.understand(method, status, &text, read)?;
         Ok(Answered { value, cookie })
@@ -156,65 +158,7 @@ impl Transport {
     }
 
     fn explain(&self, operation: &'static str, error: reqwest::Error) -> ApiError {
-        // Its text would repeat the address, which stands in the reason already.
-        let error = error.without_url();
-        let host = self.host();
-        if let Some(cause) = find::<rustls::Error>(&error) {
-            if let rustls::Error::InvalidCertificate(cause) = cause {
-                return ApiError::Certificate { reason: self.distrust(cause) };
-            }
-            let reason = format!("no secure connection to {host}: {cause}");
-            return ApiError::Transport { operation, reason, source: Some(error.into()) };
-        }
-        let reason = if error.is_timeout() {
-            format!("no answer from {host} in time")
-        } else if let Some(cause) = find::<io::Error>(&error).map(io::Error::kind) {
-            match cause {
-                io::ErrorKind::ConnectionRefused => format!("{host} refuses connections"),
-                io::ErrorKind::TimedOut => format!("{host} does not answer"),
-                io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                    format!("{host} cannot be reached")
-                }
-                _ if error.is_connect() => {
-                    format!("no connection to {host}: {}", innermost(&error))
-                }
-                _ => format!("the connection to {host} broke before the answer came"),
-            }
-        } else if error.is_connect() {
-            format!("no connection to {host}: {}", innermost(&error))
-        } else {
-            format!("the connection to {host} broke before the answer came")
-        };
-        ApiError::Transport { operation, reason, source: Some(error.into()) }
-    }
-
-    fn distrust(&self, cause: &CertificateError) -> String {
-        let host = self.host();
-        match cause {
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                format!(
-                    "the certificate of {host} is for another name: use the name it was made for \
-                     in VSPHERE_URL"
-                )
-            }
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                format!("the certificate of {host} has expired: renew it in vCenter")
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                format!("the certificate of {host} is not valid yet: check this server's clock")
-            }
-            CertificateError::Revoked => format!("the certificate of {host} was revoked"),
-            _ => {
-                let hint = match &self.settings.ca_file {
-                    Some(file) => format!("VSPHERE_CA_FILE ({}) must be", file.display()),
-                    None => "set VSPHERE_CA_FILE to".to_owned(),
-                };
-                format!(
-                    "the certificate of {host} is not trusted ({cause}): {hint} a PEM file with \
-                     the certificate of the authority that signed it"
-                )
-            }
-        }
+        explain(operation, &self.host(), self.settings.ca_file.as_deref(), error)
     }
 }
 
@@ -229,6 +173,7 @@ async fn build(settings: &SoapSettings) -> Result<Client, ApiError> {
         .user_agent(concat!("stagewatch/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(settings.call_timeout)
         .tcp_keepalive(TCP_KEEPALIVE)
+        .pool_idle_timeout(IDLE_CONNECTION_KEPT)
         .redirect(Policy::none())
         .https_only(true)
         .no_proxy();
@@ -261,8 +206,8 @@ async fn read_ca_file(file: &Path) -> Result<Vec<Certificate>, ApiError> {
 }
 
 /// The session cookie that a response sets, as it must be sent back: with the quotes, if it has any.
-fn session_cookie(response: &Response) -> Option<HeaderValue> {
-    response.headers().get_all(SET_COOKIE).iter().find_map(|header| {
+fn session_cookie(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers.get_all(SET_COOKIE).iter().find_map(|header| {
         let cookie = header.to_str().ok()?.split(';').next()?.trim();
         let mut cookie = cookie
             .split_once('=')
@@ -277,25 +222,32 @@ pub(super) fn transport(operation: &'static str, reason: String) -> ApiError {
     ApiError::Transport { operation, reason, source: None }
 }
 
-/// Finds a cause by its type. An `io::Error` hides the error that it was made of from `source`.
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    None
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
+    fn cookie(headers: &[&str]) -> Option<String> {
+        let headers = headers
+            .iter()
+            .map(|value| (SET_COOKIE, HeaderValue::from_str(value).expect("a header")))
+            .collect();
+        let cookie = session_cookie(&headers)?;
+        assert!(cookie.is_sensitive());
+        Some(cookie.to_str().expect("text").to_owned())
     }
-    answer::one_line(&last.to_string())
+
+    #[test]
+    fn the_session_cookie_is_sent_back_as_it_came() {
+        let quoted = "vmware_soap_session=\"52a1-b2\"; Path=/; HttpOnly; Secure";
+        assert_eq!(
+            cookie(&["other=1; Path=/", quoted]).as_deref(),
+            Some("vmware_soap_session=\"52a1-b2\"")
+        );
+        assert_eq!(
+            cookie(&["vmware_soap_session=abc"]).as_deref(),
+            Some("vmware_soap_session=abc")
+        );
+        assert_eq!(cookie(&["vmware_soap_session=; Path=/", "x=y"]), None);
+        assert_eq!(cookie(&[]), None);
+    }
 }

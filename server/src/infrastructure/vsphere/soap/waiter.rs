@@ -145,8 +145,12 @@ impl<T: Watched> Waiter<T> {
             if left >= WAIT_MIN {
                 self.next(left.min(WAIT_MAX)).await?;
                 waited = true;
-            } else if waited || left.is_zero() {
+            } else if waited {
                 break;
+            } else if left.is_zero() {
+                // Only a look.
+                self.next(Duration::ZERO).await?;
+                waited = true;
             } else {
                 // vCenter cannot be asked for so short a wait.
                 match timeout_at(deadline, self.next(WAIT_MIN)).await {
@@ -229,4 +233,89 @@ fn read_update<T: Watched>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use roxmltree::Document;
+
+    use super::super::xml::XSI;
+    use super::*;
+
+    /// The values that were taken, by path.
+    #[derive(Debug, Clone, Default, PartialEq)]
+    struct Taken(Values);
+
+    type Values = Vec<(String, Option<String>)>;
+
+    impl Watched for Taken {
+        const KIND: &'static str = "Task";
+        const PATHS: &'static [&'static str] = &["info"];
+
+        fn unknown() -> Self {
+            Self::default()
+        }
+
+        fn take(&mut self, path: &str, value: Option<Node<'_, '_>>) {
+            let value = value.and_then(answer::value).map(str::to_owned);
+            self.0.push((path.to_owned(), value));
+        }
+
+        fn is_final(&self) -> bool {
+            false
+        }
+    }
+
+    fn read(returnval: &str) -> (Result<(), Fault>, Values, String) {
+        let text = format!("<R xmlns:x='{XSI}'>{returnval}</R>");
+        let document = Document::parse(&text).expect("well-formed");
+        let (mut taken, mut version) = (Taken::default(), "1".to_owned());
+        let object = ObjectRef::new("Task", "task-1");
+        let outcome = read_update(document.root_element(), &object, &mut taken, &mut version);
+        (outcome, taken.0, version)
+    }
+
+    fn update(inner: &str) -> String {
+        format!(
+            "<returnval><version>2</version><filterSet><objectSet><kind>modify</kind>\
+             <obj type='Task'>task-1</obj>{inner}</objectSet></filterSet></returnval>"
+        )
+    }
+
+    #[test]
+    fn a_wait_without_news_changes_nothing() {
+        assert_eq!(read(""), (Ok(()), vec![], "1".to_owned()));
+    }
+
+    #[test]
+    fn changes_of_our_object_are_taken_and_removals_as_nothing() {
+        let changes = "<changeSet><name>a</name><op>assign</op><val>1</val></changeSet>\
+            <changeSet><name>b</name><op>remove</op><val>old</val></changeSet>\
+            <changeSet><name>c</name><op>assign</op></changeSet>";
+        let other = "<filterSet><objectSet><kind>leave</kind><obj type='Task'>task-2</obj>\
+            </objectSet></filterSet></returnval>";
+        let (outcome, taken, version) = read(&update(changes).replace("</returnval>", other));
+        let expected = [("a", Some("1")), ("b", None), ("c", None)]
+            .map(|(path, value)| (path.to_owned(), value.map(str::to_owned)));
+        assert_eq!((outcome, taken, version), (Ok(()), expected.to_vec(), "2".to_owned()));
+    }
+
+    #[test]
+    fn an_object_that_leaves_is_not_found() {
+        let (outcome, ..) = read(&update("").replace("modify", "leave"));
+        assert_eq!(outcome.expect_err("gone").kind, "ManagedObjectNotFound");
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_a_fault() {
+        for kind in ["NoPermission", "NotAuthenticated"] {
+            let missing = format!(
+                "<missingSet><path>info</path><fault><fault x:type='{kind}'/></fault></missingSet>"
+            );
+            assert_eq!(read(&update(&missing)).0.expect_err("a fault").kind, kind);
+        }
+        let unset = "<missingSet><path>a</path><fault><fault x:type='InvalidProperty'/></fault>\
+                     </missingSet>";
+        assert_eq!(read(&update(unset)).0, Ok(()));
+    }
 }

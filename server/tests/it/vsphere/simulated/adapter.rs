@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use server::domain::ports::vsphere::{
-    Checkpoint, RejectionCode, TaskOperation, UndoneStep, VspherePort as _,
+    Checkpoint, RejectionCode, TaskOperation, UndoneStep, VsphereError, VspherePort as _,
 };
 use server::domain::stage::VmProvisioningStage as Stage;
 use server::infrastructure::vsphere::adapter::{Deadlines, Pace, VsphereAdapter};
-use server::infrastructure::vsphere::api::Fault;
+use server::infrastructure::vsphere::api::{Fault, VcenterApi as _};
 use server::infrastructure::vsphere::simulated::{Failure, Operation, Script, SimulatedVcenter};
 
 use super::{Simulated, open};
@@ -79,7 +79,6 @@ async fn a_vm_that_somebody_started_meanwhile_is_taken_as_it_is() {
         script.give_addresses(&spec.name, &["10.30.0.1".parse().unwrap()]).await.unwrap();
         let api: &SimulatedVcenter = &bench.target.vcenter;
         let (vm, _) = bench.info(&spec.name).await;
-        use server::infrastructure::vsphere::api::VcenterApi as _;
         api.power_on(&vm, SHORT).await.unwrap();
     };
     let (made, ()) = tokio::join!(create, meanwhile);
@@ -160,8 +159,7 @@ async fn a_lost_clone_that_does_not_show_is_unavailable_and_found_later() {
     let resume = Checkpoint::default();
     let resumed = bench.adapter.create_vm(&spec, &resume, &sink);
     let finish = async {
-        sink.until_stage(Stage::Configuring, 1).await;
-        sink.until_task().await;
+        sink.until_task(TaskOperation::Reconfigure).await;
     };
     tokio::select! {
         result = resumed => panic!("tasks take an hour: {result:?}"),
@@ -185,25 +183,26 @@ async fn each_deadline_has_its_own_word() {
     assert_eq!(sink.checkpoint().task.map(|task| task.operation), Some(TaskOperation::Clone));
 
     let deadlines = Deadlines { customize: SHORT, ..DEADLINES };
+    const TASKS: [TaskOperation; 3] =
+        [TaskOperation::Clone, TaskOperation::Reconfigure, TaskOperation::Customize];
     for (finished, expected) in [
-        (1, RejectionCode::TaskTimeout),
-        (2, RejectionCode::CustomizeTimeout),
-        (3, RejectionCode::TaskTimeout),
+        (&TASKS[..1], RejectionCode::TaskTimeout),
+        (&TASKS[..2], RejectionCode::CustomizeTimeout),
+        (&TASKS[..3], RejectionCode::TaskTimeout),
     ] {
         let bench = Bench::<Simulated<AN_HOUR_MS>>::with_deadlines(deadlines).await;
         let script = bench.target.vcenter.script();
         let resume = Checkpoint::default();
-        let create = bench.adapter.create_vm(&spec, &resume, &());
+        let sink = Recorder::new();
+        let create = bench.adapter.create_vm(&spec, &resume, &sink);
         let finish = async {
-            for _ in 0..finished {
-                let mut waiting = script.pause_at(Operation::WaitForTask);
-                waiting.reached().await;
+            for operation in finished {
+                sink.until_task(*operation).await;
                 script.finish_tasks().await.unwrap();
-                waiting.release();
             }
         };
         let (result, ()) = tokio::join!(create, finish);
-        assert_eq!(rejection(result).0, expected, "after {finished} tasks");
+        assert_eq!(rejection(result).0, expected, "after {finished:?}");
     }
 }
 
@@ -237,7 +236,7 @@ async fn a_clone_in_flight_is_waited_for_and_then_removed() {
     let resume = Checkpoint::default();
     tokio::select! {
         result = bench.adapter.create_vm(&spec, &resume, &sink) => panic!("too quick: {result:?}"),
-        () = sink.until_task() => {}
+        () = sink.until_task(TaskOperation::Clone) => {}
     }
     let resume = sink.checkpoint();
     assert_eq!(resume.task.as_ref().map(|task| task.operation), Some(TaskOperation::Clone));
@@ -278,4 +277,130 @@ async fn percentages_are_told_live() {
     let percentages = sink.percentages();
     assert!(percentages.len() >= 6, "{percentages:?}");
     assert!(percentages.iter().all(|percent| *percent < 100), "{percentages:?}");
+}
+
+#[tokio::test]
+async fn removing_waits_out_a_passing_state_and_takes_what_others_did() {
+    let (bench, script) = bench().await;
+    let spec = bench.spec(1);
+    let sink = Recorder::new();
+    bench.adapter.create_vm(&spec, &Checkpoint::default(), &sink).await.unwrap();
+    script.fail(Operation::PowerOff, 1, Failure::Refused(fault("TaskInProgress")));
+    script.fail(Operation::PowerOff, 1, Failure::ReplyLost);
+    script.fail(Operation::Destroy, 1, Failure::TaskFails(fault("InvalidState")));
+    let resume = sink.checkpoint();
+    let lost = bench.adapter.remove_vm(&spec, &resume, &()).await.unwrap_err();
+    assert!(lost.is_transient(), "{lost:?}");
+    // It is off by now; only its destruction is left.
+    let sink = Recorder::resuming(resume.clone());
+    bench.adapter.remove_vm(&spec, &resume, &sink).await.unwrap();
+    assert_eq!(sink.undone_steps(), [UndoneStep::Destroyed]);
+    assert_eq!(bench.count(&spec.name).await, 0);
+}
+
+#[tokio::test]
+async fn a_vm_that_cannot_be_removed_says_why() {
+    let (bench, script) = bench().await;
+    let spec = bench.spec(1);
+    let sink = Recorder::new();
+    bench.adapter.create_vm(&spec, &Checkpoint::default(), &sink).await.unwrap();
+    script.fail(Operation::Destroy, 1, Failure::TaskFails(fault("NoPermission")));
+    let resume = sink.checkpoint();
+    let sink = Recorder::resuming(resume.clone());
+    let result = bench.adapter.remove_vm(&spec, &resume, &sink).await;
+    let told = (RejectionCode::NoPermission, "words for NoPermission".to_owned());
+    assert_eq!(rejection(result), told);
+    assert_eq!(sink.undone_steps(), [UndoneStep::PoweredOff]);
+    assert_eq!(bench.count(&spec.name).await, 1);
+}
+
+#[tokio::test]
+async fn a_clone_task_that_ends_as_a_duplicate_is_looked_for_and_tried_again_later() {
+    let (bench, script) = bench().await;
+    let spec = bench.spec(1);
+    script.fail(Operation::Clone, 1, Failure::TaskFails(fault("DuplicateName")));
+    let first = bench.adapter.create_vm(&spec, &Checkpoint::default(), &()).await;
+    assert!(first.as_ref().is_err_and(VsphereError::is_transient), "{first:?}");
+    bench.adapter.create_vm(&spec, &Checkpoint::default(), &()).await.unwrap();
+    bench.assert_made(&spec).await;
+}
+
+#[tokio::test]
+async fn a_task_in_flight_is_waited_for_and_nothing_is_sent_meanwhile() {
+    for (operation, stage) in [
+        (TaskOperation::Clone, Stage::Cloning),
+        (TaskOperation::Reconfigure, Stage::Configuring),
+        (TaskOperation::Customize, Stage::Configuring),
+        (TaskOperation::PowerOn, Stage::PoweringOn),
+    ] {
+        let bench = Bench::<Simulated<AN_HOUR_MS>>::fresh().await;
+        let script = bench.target.vcenter.script();
+        let (spec, sink) = (bench.spec(1), Recorder::new());
+        let nothing = Checkpoint::default();
+        let interrupted = bench.adapter.create_vm(&spec, &nothing, &sink);
+        tokio::select! {
+            result = interrupted => panic!("tasks take an hour: {result:?}"),
+            () = finish_tasks_until(Some(operation), &sink, &script) => {}
+        }
+
+        let resume = sink.checkpoint();
+        let changes = bench.observed.changes();
+        let sink = Recorder::resuming(resume.clone());
+        tokio::select! {
+            result = bench.adapter.create_vm(&spec, &resume, &sink) => {
+                panic!("tasks take an hour: {result:?}")
+            }
+            () = sink.until_stage(stage, 1) => {}
+        }
+        assert_eq!(sink.stages(), [stage], "told from where the VM is");
+        assert_eq!(bench.observed.changes(), changes);
+        let sink = Recorder::resuming(resume.clone());
+        tokio::select! {
+            result = bench.adapter.create_vm(&spec, &resume, &sink) => {
+                panic!("its address takes an hour: {result:?}")
+            }
+            () = finish_tasks_until(None, &sink, &script) => {}
+            () = sink.until_stage(Stage::WaitingForNetwork, 1) => {}
+        }
+        assert_eq!(bench.count(&spec.name).await, 1);
+        let each_once = ["clone_vm", "reconfigure_vm", "customize_vm", "power_on"];
+        // Whether a guest is customised already is only known by asking.
+        let mut sent = bench.observed.changes();
+        sent.dedup();
+        assert_eq!(sent, each_once, "interrupted in {operation:?}");
+    }
+}
+
+/// Ends each task as it comes, up to one that does this.
+async fn finish_tasks_until(last: Option<TaskOperation>, sink: &Recorder, script: &Script) {
+    let mut told = sink.checkpoints();
+    loop {
+        told.mark_unchanged();
+        match sink.checkpoint().task {
+            Some(task) if Some(task.operation) == last => return,
+            Some(_) => script.finish_tasks().await.unwrap(),
+            None => {}
+        }
+        told.changed().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_vm_that_vanishes_unsaid_is_missed_all_the_same() {
+    let (bench, script) = bench().await;
+    let spec = bench.dhcp_spec(1);
+    let sink = Recorder::new();
+    let resume = Checkpoint::default();
+    bench.observed.deafen(true);
+    let create = bench.adapter.create_vm(&spec, &resume, &sink);
+    let meanwhile = async {
+        sink.until_stage(Stage::WaitingForNetwork, 1).await;
+        script.vanish(&spec.name).await.unwrap();
+        sink.until_stage(Stage::WaitingForNetwork, 2).await;
+        bench.observed.deafen(false);
+        script.give_addresses(&spec.name, &["10.30.0.8".parse().unwrap()]).await.unwrap();
+    };
+    let (made, ()) = tokio::join!(create, meanwhile);
+    made.unwrap();
+    bench.assert_made(&spec).await;
 }

@@ -1,0 +1,102 @@
+//! The few things that the page asks of a browser beyond its DOM: clocks, words for moments, the
+//! clipboard, one request.
+
+use std::cell::OnceCell;
+
+use js_sys::{Array, Date, Function, Intl, Object, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::api::{Request, VirtualMachine};
+
+/// Milliseconds since the page was begun, by a clock that never jumps.
+pub(crate) fn monotonic_ms() -> f64 {
+    performance().map_or(0.0, |performance| performance.now())
+}
+
+/// When the first byte of the page came, by the same clock; now, where the browser does not tell.
+pub(crate) fn response_start_ms() -> f64 {
+    let entry =
+        performance().map(|performance| performance.get_entries_by_type("navigation").get(0));
+    entry
+        .and_then(|entry| Reflect::get(&entry, &"responseStart".into()).ok()?.as_f64())
+        .filter(|&ms| ms > 0.0)
+        .unwrap_or_else(monotonic_ms)
+}
+
+fn performance() -> Option<web_sys::Performance> {
+    web_sys::window()?.performance()
+}
+
+/// The reader's own words for moments, made once: a formatter costs more than what it formats.
+struct Words {
+    day: Function,
+    time: Function,
+    day_and_time: Function,
+    full: Function,
+}
+
+thread_local! {
+    static WORDS: OnceCell<Words> = const { OnceCell::new() };
+}
+
+/// A moment in the reader's locale and zone; with its date when that is another day than `now_ms`.
+pub(crate) fn moment(at_ms: i64, now_ms: i64) -> String {
+    with_words(|words| {
+        let is_today = say(&words.day, at_ms) == say(&words.day, now_ms);
+        say(if is_today { &words.time } else { &words.day_and_time }, at_ms)
+    })
+}
+
+/// A moment with date, seconds and zone, in the reader's locale.
+pub(crate) fn moment_full(at_ms: i64) -> String {
+    with_words(|words| say(&words.full, at_ms))
+}
+
+fn with_words<T>(read: impl FnOnce(&Words) -> T) -> T {
+    WORDS.with(|words| {
+        read(words.get_or_init(|| Words {
+            day: formatter(&[("dateStyle", "short")]),
+            time: formatter(&[("timeStyle", "medium")]),
+            day_and_time: formatter(&[("dateStyle", "medium"), ("timeStyle", "medium")]),
+            full: formatter(&[("dateStyle", "full"), ("timeStyle", "long")]),
+        }))
+    })
+}
+
+fn formatter(options: &[(&str, &str)]) -> Function {
+    let object = Object::new();
+    for (name, value) in options {
+        // Fails only for a frozen object, which this is not.
+        drop(Reflect::set(&object, &(*name).into(), &(*value).into()));
+    }
+    Intl::DateTimeFormat::new(&Array::new(), object.unchecked_ref()).format()
+}
+
+fn say(formatter: &Function, at_ms: i64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are below 2^53")]
+    let date = Date::new(&JsValue::from_f64(at_ms as f64));
+    formatter
+        .call1(&JsValue::UNDEFINED, &date)
+        .ok()
+        .and_then(|text| text.as_string())
+        .unwrap_or_default()
+}
+
+/// Whether text can be put into the clipboard: browsers allow it to safe origins only.
+pub(crate) fn has_clipboard() -> bool {
+    web_sys::window().is_some_and(|window| !window.navigator().clipboard().is_undefined())
+}
+
+/// Puts text into the clipboard. Whether it worked.
+pub(crate) async fn copy(text: &str) -> bool {
+    let Some(window) = web_sys::window() else { return false };
+    window.navigator().clipboard().write_text(text).await.is_ok()
+}
+
+/// Asks for the VM of a request that is ready.
+pub(crate) async fn vm_of(request_path: &str) -> Option<VirtualMachine> {
+    let response = web_sys::window()?.fetch_with_str(request_path).await.ok()?;
+    let response: web_sys::Response = response.dyn_into().ok()?;
+    let body = response.text().ok()?.await.ok()?.as_string()?;
+    serde_json::from_str::<Request>(&body).ok()?.vm
+}

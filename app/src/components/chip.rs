@@ -1,0 +1,19 @@
+//! The status, as a word in its colour.
+
+use leptos::prelude::*;
+
+use crate::{api::Status, words};
+
+/// The status of a request.
+#[component]
+pub(crate) fn Chip(
+    /// The status.
+    #[prop(into)]
+    status: Signal<Status>,
+) -> impl IntoView {
+    view! {
+        <span class="chip" data-tone=move || words::tone(status.get()).as_str()>
+            {move || status.get().label()}
+        </span>
+    }
+}

@@ -1,0 +1,44 @@
+//! A button that copies.
+
+use leptos::prelude::*;
+
+use crate::viewer::Viewer;
+
+/// Copies a text. Only there where a browser can do it: the text beside it can always be selected.
+#[component]
+pub(crate) fn Copy(
+    /// What is copied.
+    text: String,
+    /// What it is, for those who cannot see what the button stands beside.
+    what: &'static str,
+) -> impl IntoView {
+    let viewer = Viewer::of_island();
+    let is_copied = RwSignal::new(false);
+    let copy = move |_| {
+        #[cfg(feature = "hydrate")]
+        {
+            let text = text.clone();
+            leptos::task::spawn_local(async move {
+                is_copied.set(crate::browser::copy(&text).await);
+            });
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _unused = (&text, is_copied);
+    };
+    let can_copy = move || {
+        #[cfg(feature = "hydrate")]
+        let can = crate::browser::has_clipboard();
+        #[cfg(not(feature = "hydrate"))]
+        let can = false;
+        viewer.is_here() && can
+    };
+    view! {
+        <button type="button" class="button copy" hidden=move || !can_copy() on:click=copy>
+            {move || if is_copied.get() { "Copied" } else { "Copy" }}
+            <span class="visually-hidden">" "{what}</span>
+        </button>
+        <span class="visually-hidden" role="status">
+            {move || is_copied.get().then_some("Copied")}
+        </span>
+    }
+}

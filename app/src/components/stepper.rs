@@ -1,0 +1,106 @@
+//! Where it is: the six stages, one below the other.
+
+use leptos::prelude::*;
+
+use super::Glyph;
+use crate::{
+    api::{StageProgress, StageState},
+    islands::Moment,
+    live::{Link, LiveState, Watch},
+    measure, words,
+};
+
+/// The stages with their states, times and durations.
+#[component]
+pub(crate) fn Stepper(
+    /// The request.
+    watch: Watch,
+) -> impl IntoView {
+    // The spinner turns only while the server says that something runs, and can say it.
+    let is_still = watch.ticking(|state, _| {
+        state.degraded.is_some() || words::waits_for(&state.progress).is_some()
+    });
+    let is_still = move || is_still.get() || watch.link.get() == Link::Reconnecting;
+    let stages = watch.state.with_untracked(|state| state.progress.stages.clone());
+    view! {
+        <ol class="stepper" aria-label="Stages" data-still=move || is_still().then_some("")>
+            {stages.into_iter().map(|stage| view! { <Step watch stage/> }).collect_view()}
+        </ol>
+    }
+}
+
+/// One stage.
+#[component]
+fn Step(watch: Watch, stage: StageProgress) -> impl IntoView {
+    let key = stage.stage;
+    let now = watch.memo(move |progress| {
+        let current = progress.stages.iter().find(|other| other.stage == key);
+        current.unwrap_or(&stage).clone()
+    });
+    let state = Memo::new(move |_| now.with(|stage| stage.state));
+    let why = watch.ticking(move |state, _| {
+        (state.progress.current_stage == key).then(|| why(state)).flatten()
+    });
+    view! {
+        <li
+            class="step"
+            data-stage=words::stage_key(key)
+            data-state=move || words::state_key(state.get())
+            aria-current=move || (state.get() == StageState::Active).then_some("step")
+        >
+            <Glyph stage=key state/>
+            <span class="step-name">
+                <span class="step-label">{move || now.with(words::step_label)}</span>
+                " "
+                <span class="step-state">{move || words::state_words(key, state.get()).1}" "</span>
+            </span>
+            <span class="step-times">
+                {move || now.with(|stage| view! { <Times watch stage=stage.clone()/> })}
+            </span>
+            <span class="step-why" hidden=move || why.with(Option::is_none)>{move || why.get()}</span>
+        </li>
+    }
+}
+
+/// When a stage completed and how long it took, or takes, or usually takes.
+#[component]
+fn Times(watch: Watch, stage: StageProgress) -> impl IntoView {
+    let usually = stage.typical_ms.map(|ms| format!("usually {}", words::duration(ms)));
+    match stage.state {
+        StageState::Pending => view! { <span class="step-usual">{usually}</span> }.into_any(),
+        StageState::Active => {
+            let running = watch.ticking(move |_, now_ms| {
+                stage.started_at.map(|started| words::elapsed(measure::since(started, now_ms)))
+            });
+            view! {
+                <span class="step-duration">{move || running.get()}</span>
+                " "
+                <span class="step-usual">{usually}</span>
+            }
+            .into_any()
+        }
+        StageState::Skipped => ().into_any(),
+        StageState::Done | StageState::Failed | StageState::Undone => {
+            let now_ms = watch.now_ms.get_untracked();
+            let duration = stage.duration_ms.filter(|&ms| ms > 0).map(words::duration);
+            view! {
+                {stage.completed_at.map(|at| view! { <Moment at now_ms/> })}
+                " "
+                <span class="step-duration">{duration}</span>
+            }
+            .into_any()
+        }
+    }
+}
+
+/// What vCenter is doing in the active stage.
+fn why(state: &LiveState) -> Option<String> {
+    let active = measure::active(&state.progress)?;
+    let hint = state.hint.as_ref().filter(|hint| hint.stage == active.stage);
+    let percent = hint.and_then(|hint| hint.percent);
+    let percent = percent.map(|percent| format!("vCenter's task is at {percent} %"));
+    let details = hint.and_then(|hint| hint.details.clone());
+    let known = [details.or_else(|| state.progress.details.clone()), percent];
+    let known: Vec<_> = known.into_iter().flatten().collect();
+    (!known.is_empty()).then(|| known.join(" · "))
+}

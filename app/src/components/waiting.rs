@@ -1,0 +1,81 @@
+//! Why nothing moves just now, or why it takes so long.
+
+use leptos::prelude::*;
+
+use super::Note;
+use crate::{
+    api::{Waiting, WaitingFor},
+    live::Watch,
+    viewer::Viewer,
+    words::Tone,
+};
+
+/// Said when the server names no words of its own.
+const SLOW: &str = "Provisioning is taking longer than usual...";
+
+/// The warning that it takes longer than usual. The region is always there, since one that is
+/// inserted with its content is not announced.
+#[component]
+pub(crate) fn SlowNote(
+    /// The request.
+    watch: Watch,
+) -> impl IntoView {
+    let is_slow = watch.is_slow();
+    let message = watch.memo(|progress| progress.message.clone());
+    let title = Signal::derive(move || message.get().unwrap_or_else(|| SLOW.to_owned()));
+    view! {
+        <div role="status" class="slow">
+            <Show when=move || is_slow.get()>
+                <Note tone=Tone::Slow title>
+                    <p>"It goes on by itself; this page will say when it is ready."</p>
+                </Note>
+            </Show>
+        </div>
+    }
+}
+
+/// What is waited for, the reason and when the next try begins.
+#[component]
+pub(crate) fn WaitingNote(
+    /// The request.
+    watch: Watch,
+) -> impl IntoView {
+    let viewer = Viewer::of_island();
+    let waiting = watch.memo(|progress| {
+        progress.waiting.clone().filter(|waiting| waiting.waiting_for != WaitingFor::Worker)
+    });
+    let words = move |waiting: &Waiting| {
+        let what = match waiting.waiting_for {
+            WaitingFor::Vcenter => "vCenter is not answering",
+            WaitingFor::Database => "The database is not answering",
+            WaitingFor::Retry | WaitingFor::Worker => "The last try failed",
+        };
+        match &waiting.reason {
+            Some(reason) => format!("{what}: {}", reason.trim_end_matches('.')),
+            None => what.to_owned(),
+        }
+    };
+    let next = move |waiting: &Waiting| {
+        let number = waiting.next_try.map(|number| format!(" (try {number})")).unwrap_or_default();
+        match waiting.next_at {
+            Some(at) => {
+                let at = viewer.moment(at.epoch_ms(), watch.now_ms.get_untracked());
+                format!("Trying again at {at}{number}.")
+            }
+            None => format!("It goes on by itself{number}."),
+        }
+    };
+    move || {
+        waiting.with(|waiting| {
+            let waiting = waiting.as_ref()?;
+            let (title, next) = (words(waiting), next(waiting));
+            Some(view! {
+                <div class="waiting">
+                    <Note tone=Tone::Slow title=Signal::stored(title)>
+                        <p>{next}</p>
+                    </Note>
+                </div>
+            })
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! What a browser takes over: the only code of the page that is downloaded.
+//!
+//! An island's props are sent along with the page, and its first client render equals the server's.
+
+mod moment;
+mod request_form;
+mod watched;
+
+pub(crate) use moment::Moment;
+pub(crate) use request_form::RequestForm;
+pub(crate) use watched::Watched;

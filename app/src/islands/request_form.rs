@@ -1,0 +1,170 @@
+//! The form that asks for a VM: a plain HTML form, which works without JavaScript. With it, the size
+//! follows the template and a second click does nothing.
+
+use leptos::prelude::*;
+
+use crate::{
+    api::{FieldError, Template},
+    backend::{NewRequestForm, Site},
+    components::{Field, SummaryOfErrors, TemplateChoice},
+    words,
+};
+
+/// The form's fields: name in the form, name in the API, label.
+const FIELDS: [(&str, &str, &str); 7] = [
+    ("name", "name", "Name"),
+    ("template", "template", "Template"),
+    ("cpus", "cpus", "CPUs"),
+    ("memoryMib", "memoryMib", "Memory in MiB"),
+    ("networkName", "network.name", "Network"),
+    ("ipAddress", "network.ipAddress", "Fixed address"),
+    ("gateway", "network.gateway", "Gateway"),
+];
+
+/// The form, with what was typed and what is wrong with it.
+#[island]
+pub(crate) fn RequestForm(
+    /// What the server knows about it.
+    form: NewRequestForm,
+) -> impl IntoView {
+    let NewRequestForm { draft, errors, problem, templates, templates_problem, site } = form;
+    let is_sent = RwSignal::new(false);
+    let (cpus, memory) = (RwSignal::new(draft.cpus), RwSignal::new(draft.memory_mib));
+    let on_choose = propose_size(cpus, memory, &templates, &draft.template);
+    let name = RwSignal::new(draft.name);
+    let limits = Limits::of(&site);
+    let error = |field: &str| message(&errors, field);
+    let memory_hint = Signal::derive(move || {
+        let typed = memory.get().trim().parse::<u32>().ok().filter(|mib| *mib > 0);
+        typed.map_or_else(
+            || limits.memory.clone(),
+            |mib| format!("{} · {}", words::memory(mib), limits.memory),
+        )
+    });
+    view! {
+        <div class="new-request-form">
+            <SummaryOfErrors wrong=wrong(&errors) problem/>
+            // The server checks, so that all that is wrong is said at once, with or without JavaScript.
+            <form method="post" action="/requests" novalidate on:submit=move |_| is_sent.set(true)>
+                <input type="hidden" name="key" value=draft.key autocomplete="off"/>
+                <div class="card form">
+                    <Field name="name" label="Name" hint=NAME_HINT value=name error=error("name") is_required=true max_chars=63/>
+                    <TemplateChoice
+                        templates
+                        chosen=draft.template
+                        problem=templates_problem
+                        error=error("template")
+                        on_choose
+                    />
+                    <div class="form-pair">
+                        <Field name="cpus" label="CPUs" hint=limits.cpus value=cpus error=error("cpus") is_number=true is_required=true max_chars=8/>
+                        <Field name="memoryMib" label="Memory in MiB" hint=memory_hint value=memory error=error("memoryMib") is_number=true is_required=true max_chars=12/>
+                    </div>
+                    <Network draft=(draft.network_name, draft.ip_address, draft.gateway) errors/>
+                </div>
+                <p class="actions">
+                    <button class="button" data-kind="main" disabled=move || is_sent.get()>
+                        {move || if is_sent.get() { "Asking..." } else { "Ask for it" }}
+                    </button>
+                    <a class="button" data-kind="quiet" href="/">"Back to the list"</a>
+                </p>
+            </form>
+        </div>
+    }
+}
+
+const NAME_HINT: &str =
+    "1 to 63 of a-z, 0-9 and -, no hyphen at an end. The guest's host name is the same.";
+
+/// The network, which most people leave alone.
+#[component]
+fn Network(draft: (String, String, String), errors: Vec<FieldError>) -> impl IntoView {
+    let is_open = !(draft.0.is_empty() && draft.1.is_empty() && draft.2.is_empty())
+        || errors.iter().any(|error| error.field.starts_with("network"));
+    let error = |field: &str| message(&errors, field);
+    let (name, address, gateway) =
+        (RwSignal::new(draft.0), RwSignal::new(draft.1), RwSignal::new(draft.2));
+    view! {
+        <details class="network" open=is_open>
+            <summary>"Network"<span class="network-hint">"the template's, with DHCP, unless you say more"</span></summary>
+            <Field name="networkName" label="Network" hint="A network of vCenter; empty for the template's." value=name error=error("network.name")/>
+            <div class="form-pair">
+                <Field name="ipAddress" label="Fixed address" hint="As 10.20.30.40/24; empty for DHCP." value=address error=error("network.ipAddress") max_chars=18/>
+                <Field name="gateway" label="Gateway" hint="As 10.20.30.1; only with a fixed address." value=gateway error=error("network.gateway") max_chars=15/>
+            </div>
+        </details>
+    }
+}
+
+/// The limits beside the fields, in words.
+#[derive(Clone)]
+struct Limits {
+    cpus: String,
+    memory: String,
+}
+
+impl Limits {
+    fn of(site: &Site) -> Self {
+        let ((cpus_min, cpus_max), (mib_min, mib_max)) = (site.cpus, site.memory_mib);
+        let (mib_min, mib_max) = (words::with_thousands(mib_min), words::with_thousands(mib_max));
+        Self {
+            cpus: format!("{cpus_min} to {cpus_max}"),
+            memory: format!("{mib_min} to {mib_max}, steps of {}", site.memory_step_mib),
+        }
+    }
+}
+
+/// Proposes the chosen template's own size, for as long as the person has not typed another.
+fn propose_size(
+    cpus: RwSignal<String>,
+    memory: RwSignal<String>,
+    templates: &[Template],
+    chosen: &str,
+) -> Callback<Template> {
+    let size = |template: &Template| (template.cpus.to_string(), template.memory_mib.to_string());
+    let first = templates.iter().find(|template| template.name == chosen).map(size);
+    let proposed = StoredValue::new(first);
+    Callback::new(move |template: Template| {
+        let typed = (cpus.get_untracked(), memory.get_untracked());
+        let is_own = typed != (String::new(), String::new())
+            && proposed.with_value(|proposed| proposed.as_ref() != Some(&typed));
+        if !is_own {
+            let (own_cpus, own_memory) = size(&template);
+            cpus.set(own_cpus);
+            memory.set(own_memory);
+            proposed.set_value(Some(size(&template)));
+        }
+    })
+}
+
+/// What is wrong with one field.
+fn message(errors: &[FieldError], field: &str) -> Option<String> {
+    errors.iter().find(|error| error.field == field).map(|error| error.message.clone())
+}
+
+/// What is wrong, in the order of the fields, then what belongs to no field that we know.
+fn wrong(errors: &[FieldError]) -> Vec<(&'static str, &'static str, String)> {
+    let known = FIELDS
+        .into_iter()
+        .filter_map(|(id, field, label)| Some((id, label, message(errors, field)?)));
+    let others = errors
+        .iter()
+        .filter(|error| FIELDS.iter().all(|(_, field, _)| *field != error.field))
+        .map(|error| ("content", "Request", format!("{}: {}", error.field, error.message)));
+    known.chain(others).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_is_listed_in_the_order_of_the_fields() {
+        let error = |field: &str| FieldError { field: field.to_owned(), message: "no".to_owned() };
+        let errors = [error("network.ipAddress"), error("extra"), error("name")];
+        let listed: Vec<_> = wrong(&errors).into_iter().map(|(id, _, text)| (id, text)).collect();
+        let no = || "no".to_owned();
+        let expected = [("name", no()), ("ipAddress", no()), ("content", "extra: no".to_owned())];
+        assert_eq!(listed, expected);
+    }
+}

@@ -1,0 +1,76 @@
+//! The journal of one request, as a table.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+
+use super::with_data;
+use crate::{
+    islands::Moment,
+    words::{self, HistoryRow},
+};
+
+/// What the page shows.
+struct Journal {
+    name: String,
+    page: String,
+    rows: Vec<HistoryRow>,
+}
+
+/// Everything that was recorded of one request.
+#[component]
+pub(crate) fn HistoryPage() -> impl IntoView {
+    let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    with_data(
+        async move |backend| {
+            let request = backend.request(&id).await?.request;
+            let items = backend.history(&id).await?;
+            let rows = items.into_iter().map(words::history_row).collect();
+            Ok(Journal { name: request.name, page: request.links.page, rows })
+        },
+        |journal| view! { <Table journal/> },
+    )
+}
+
+#[component]
+fn Table(journal: Journal) -> impl IntoView {
+    let Journal { name, page, rows } = journal;
+    // The newest is the reference: moments of its day are shown without their date.
+    let now_ms = rows.last().map_or(0, |row| row.at.epoch_ms());
+    let row = move |row: HistoryRow| {
+        let details = row.details.into_iter().map(|(name, value)| {
+            view! { <div><dt>{name}</dt><dd>{value}</dd></div> }
+        });
+        view! {
+            <tr>
+                <th scope="row">{row.seq}</th>
+                <td><Moment at=row.at now_ms/></td>
+                <td><span class="history-event">{row.event}</span>" "<code>{row.kind}</code></td>
+                <td><dl class="facts-list">{details.collect_view()}</dl></td>
+            </tr>
+        }
+    };
+    view! {
+        <Title text=format!("History · {name} · Stagewatch")/>
+        <div class="history">
+            <header>
+                <p class="crumb"><a href=page>{name}</a></p>
+                <h1>"History"</h1>
+                <p>"Everything that was recorded of this request, in order."</p>
+            </header>
+            <div class="card history-scroll" role="region" aria-label="Events" tabindex="0">
+                <table>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Event"</th>
+                            <th scope="col">"Time"</th>
+                            <th scope="col">"What happened"</th>
+                            <th scope="col">"Details"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows.into_iter().map(row).collect_view()}</tbody>
+                </table>
+            </div>
+        </div>
+    }
+}

@@ -1,0 +1,54 @@
+//! The document around the app.
+
+use axum::http::{HeaderValue, header};
+use leptos::{nonce::use_nonce, prelude::*};
+use leptos_axum::ResponseOptions;
+use leptos_meta::MetaTags;
+
+use crate::App;
+
+/// The name's sign, as an icon of the browser's tab. Inline, so that it needs no file.
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E\
+    %3Cpath d='M12 2.6a9.4 9.4 0 1 1-8.2 4.8' fill='none' stroke='%235a7bd8' stroke-width='2.6' stroke-linecap='round'/%3E\
+    %3Ccircle cx='12' cy='12' r='3.8' fill='%235a7bd8'/%3E%3C/svg%3E";
+
+/// The document: head, style sheet, scripts, app.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    restrict();
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <link rel="icon" href=ICON/>
+                <link rel="stylesheet" href=format!("/{}/{}.css", options.site_pkg_dir, options.output_name)/>
+                <HydrationScripts options islands=true/>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+/// What the page may load and run: its own files, and the scripts of this very response.
+///
+/// Lives here and not with the other headers, since it names the nonce that the scripts were rendered
+/// with. `style-src-attr` is for the widths of the bar's segments.
+fn restrict() {
+    if let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) {
+        let policy = format!(
+            "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
+             style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; \
+             connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        );
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        // A page is true only now: going back to it must ask again.
+        response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}

@@ -1,0 +1,179 @@
+//! How long it will still take, in words that a glance understands.
+//!
+//! Rounded so that the text changes seldom, never a countdown at zero or below it.
+
+use crate::measure::Outlook;
+
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+
+/// Up to here seconds are said, from here minutes.
+const SECONDS_UP_TO_MS: u64 = 90_000;
+/// Up to here minutes are said, from here hours.
+const MINUTES_UP_TO_MS: u64 = 90 * MINUTE_MS;
+/// Less than this is "a few seconds": nobody can act on a finer number.
+const FEW_SECONDS_MS: u64 = 5_000;
+
+/// What is said about the time that is left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remaining {
+    /// The sentence in the largest type.
+    pub(crate) text: String,
+    /// What to add below it, when the stage takes longer than usual but others follow.
+    pub(crate) note: Option<String>,
+}
+
+/// The time that is left, as a sentence.
+pub(crate) fn remaining(outlook: &Outlook) -> Remaining {
+    let over = outlook.outlived.map(|(usual_ms, running_ms)| {
+        let usual = super::duration(usual_ms);
+        let running = super::elapsed(running_ms);
+        format!("this stage usually takes {usual}, now {running}")
+    });
+    let span = outlook.span_ms;
+    match (span, over) {
+        (None, None) => Remaining {
+            text: "No estimate yet: nothing like it has finished before".to_owned(),
+            note: None,
+        },
+        (None, Some(over)) => Remaining { text: format!("Any moment: {over}"), note: None },
+        (Some((_, high)), Some(over)) if high < FEW_SECONDS_MS => {
+            Remaining { text: format!("Any moment: {over}"), note: None }
+        }
+        (Some((_, high)), None) if high < FEW_SECONDS_MS => {
+            Remaining { text: "A few seconds left".to_owned(), note: None }
+        }
+        (Some((low, high)), over) => Remaining {
+            text: format!("{} left", span_words(low, high)),
+            note: over.map(|over| capitalised(&over)),
+        },
+    }
+}
+
+/// How long it takes once it begins: `Then about 1–2 minutes`.
+pub(crate) fn once_begun(outlook: &Outlook) -> Option<String> {
+    let (low, high) = outlook.span_ms.filter(|&(_, high)| high >= FEW_SECONDS_MS)?;
+    Some(format!("Then {}", span_words(low, high).to_lowercase()))
+}
+
+/// The time that is left in the few characters of a list row: `~40 s`, `~2 min`.
+pub(crate) fn remaining_briefly(outlook: &Outlook) -> Option<String> {
+    let (low, high) = outlook.span_ms?;
+    let middle = low.midpoint(high);
+    Some(match middle {
+        ms if ms < FEW_SECONDS_MS => "any moment".to_owned(),
+        ms if ms < SECONDS_UP_TO_MS => format!("~{} s left", up_to(ms, step_s(ms))),
+        ms if ms < MINUTES_UP_TO_MS => format!("~{} min left", ms.div_ceil(MINUTE_MS)),
+        ms => format!("~{} h left", ms.div_ceil(HOUR_MS)),
+    })
+}
+
+/// `About 1–2 minutes`, `About 40 s`, `Under 2 minutes`.
+fn span_words(low_ms: u64, high_ms: u64) -> String {
+    let (low, high, unit, unit_of_one) = if high_ms < SECONDS_UP_TO_MS {
+        let step = step_s(high_ms);
+        (low_ms / 1_000 / step * step, up_to(high_ms, step), "s", "s")
+    } else if high_ms < MINUTES_UP_TO_MS {
+        (low_ms / MINUTE_MS, high_ms.div_ceil(MINUTE_MS), "minutes", "minute")
+    } else {
+        (low_ms / HOUR_MS, high_ms.div_ceil(HOUR_MS), "hours", "hour")
+    };
+    let unit_of_high = if high == 1 { unit_of_one } else { unit };
+    // Rounding both ends outwards turns a point into a span of one step; a point is said as a point.
+    if low_ms == high_ms || low == high {
+        format!("About {high} {unit_of_high}")
+    } else if low == 0 {
+        format!("Under {high} {unit_of_high}")
+    } else {
+        format!("About {low}–{high} {unit_of_high}")
+    }
+}
+
+/// Seconds are rounded to this: finer the nearer the end is.
+fn step_s(ms: u64) -> u64 {
+    if ms < 30_000 { 5 } else { 10 }
+}
+
+fn up_to(ms: u64, step_s: u64) -> u64 {
+    ms.div_ceil(1_000 * step_s) * step_s
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(span_ms: Option<(u64, u64)>, outlived: Option<(u64, u64)>) -> String {
+        let remaining = remaining(&Outlook { span_ms, outlived });
+        match remaining.note {
+            Some(note) => format!("{} | {note}", remaining.text),
+            None => remaining.text,
+        }
+    }
+
+    #[test]
+    fn a_range_is_rounded_outwards_to_what_a_glance_understands() {
+        for (low, high, words) in [
+            (21_000, 66_000, "About 20–70 s left"),
+            (12_000, 24_000, "About 10–25 s left"),
+            (3_000, 24_000, "Under 25 s left"),
+            (62_000, 118_000, "About 1–2 minutes left"),
+            (21_000, 110_000, "Under 2 minutes left"),
+            (125_000, 170_000, "About 2–3 minutes left"),
+            (3_600_000, 6_000_000, "About 1–2 hours left"),
+        ] {
+            assert_eq!(said(Some((low, high)), None), words);
+        }
+    }
+
+    #[test]
+    fn a_point_is_said_as_a_point() {
+        for (ms, words) in [
+            (34_000, "About 40 s left"),
+            (22_000, "About 25 s left"),
+            (89_000, "About 90 s left"),
+            (91_000, "About 2 minutes left"),
+            (5_400_000, "About 2 hours left"),
+            (4_999, "A few seconds left"),
+            (0, "A few seconds left"),
+        ] {
+            assert_eq!(said(Some((ms, ms)), None), words);
+        }
+    }
+
+    #[test]
+    fn a_stage_beyond_its_usual_time_says_so_instead_of_counting_below_zero() {
+        let last = said(Some((0, 0)), Some((30_000, 34_500)));
+        assert_eq!(last, "Any moment: this stage usually takes 30 s, now 34 s");
+        let unknown_rest = said(None, Some((30_000, 34_500)));
+        assert_eq!(unknown_rest, "Any moment: this stage usually takes 30 s, now 34 s");
+        let more_to_come = said(Some((40_000, 40_000)), Some((30_000, 34_500)));
+        assert_eq!(more_to_come, "About 40 s left | This stage usually takes 30 s, now 34 s");
+    }
+
+    #[test]
+    fn without_anything_to_learn_from_it_says_so() {
+        assert_eq!(said(None, None), "No estimate yet: nothing like it has finished before");
+    }
+
+    #[test]
+    fn what_has_not_begun_says_how_long_it_takes_then() {
+        let outlook = |span_ms| Outlook { span_ms, outlived: None };
+        let said = once_begun(&outlook(Some((62_000, 118_000))));
+        assert_eq!(said.as_deref(), Some("Then about 1–2 minutes"));
+        assert_eq!(once_begun(&outlook(None)), None);
+    }
+
+    #[test]
+    fn a_row_has_room_for_one_number() {
+        let briefly = |ms| remaining_briefly(&Outlook { span_ms: Some((ms, ms)), outlived: None });
+        assert_eq!(briefly(1_000).as_deref(), Some("any moment"));
+        assert_eq!(briefly(33_000).as_deref(), Some("~40 s left"));
+        assert_eq!(briefly(118_000).as_deref(), Some("~2 min left"));
+        assert_eq!(remaining_briefly(&Outlook { span_ms: None, outlived: None }), None);
+    }
+}
