@@ -54,7 +54,9 @@ async fn a_program_that_is_killed_in_each_stage_goes_on_with_its_data_and_stream
     let mut requests = Vec::new();
     let mut program = start(data_dir).await;
     for (round, stage) in
-        ["CREATED", "CLONING", "CONFIGURING", "POWERING_ON", "WAITING_FOR_NETWORK"].iter().enumerate()
+        ["CREATED", "CLONING", "CONFIGURING", "POWERING_ON", "WAITING_FOR_NETWORK"]
+            .iter()
+            .enumerate()
     {
         let id = program.ask(&format!("vm-{round}"), TEMPLATE).await.id;
         let mut stream = program.stream(id).await;
@@ -80,8 +82,17 @@ async fn a_program_that_is_killed_in_each_stage_goes_on_with_its_data_and_stream
         let rest = program.stream_after(id, &last_id).await.to_end().await;
         let all = all_events(&program, id, epoch).await;
 
-        let resumed = program.event_names(id).await.iter().filter(|name| *name == "VmProvisioningResumed").count();
-        assert!(resumed == 1 || *stage == "CREATED", "{stage}: {:?}", program.event_names(id).await);
+        let resumed = program
+            .event_names(id)
+            .await
+            .iter()
+            .filter(|name| *name == "VmProvisioningResumed")
+            .count();
+        assert!(
+            resumed == 1 || *stage == "CREATED",
+            "{stage}: {:?}",
+            program.event_names(id).await
+        );
         assert_eq!(program.progress(id).await.status, Status::Ready, "{stage}");
         assert_story(&program.history(id).await);
         let numbers: Vec<u32> = all.iter().filter_map(Frame::seq).collect();
@@ -90,7 +101,10 @@ async fn a_program_that_is_killed_in_each_stage_goes_on_with_its_data_and_stream
         let from = before.first().and_then(Frame::seq).unwrap_or(1);
         let (known, new) = (all[from as usize - 1..].iter(), before.iter().chain(&rest));
         let new = new.filter(|frame| frame.is_numbered());
-        assert!(known.eq(new), "{stage}: what was seen before and after is all of it, byte by byte");
+        assert!(
+            known.eq(new),
+            "{stage}: what was seen before and after is all of it, byte by byte"
+        );
         requests.push(id);
     }
     for id in &requests {

@@ -21,7 +21,10 @@ fn check(path: &str, value: &Value) -> usize {
                 let small = key.starts_with(|c: char| c.is_ascii_lowercase());
                 assert!(plain && small, "{path}.{key}");
                 let is_time = key.ends_with("At") || key == "at" || key == "serverTime";
-                assert!(!is_time || value.is_null() || is_timestamp(value), "{path}.{key}: {value}");
+                assert!(
+                    !is_time || value.is_null() || is_timestamp(value),
+                    "{path}.{key}: {value}"
+                );
                 check(&format!("{path}.{key}"), value)
             })
             .sum(),
@@ -91,7 +94,11 @@ async fn every_answer_is_in_camel_case_with_times_in_utc_and_milliseconds() {
     }
     for path in ["/api/requests", "/api/templates", "/healthz", "/readyz"] {
         let reply = server.get(path).await;
-        assert_eq!((reply.status, reply.header("content-type")), (200, "application/json"), "{path}");
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (200, "application/json"),
+            "{path}"
+        );
         times += check(path, &reply.json());
     }
     assert!(times > 500, "{times} times were seen");
@@ -108,9 +115,26 @@ async fn the_progress_has_the_fields_of_the_protocol_and_no_other() {
     assert_eq!(
         fields(&progress),
         [
-            "attempt", "attempts", "currentStage", "details", "elapsedMs", "endedAt", "estimate",
-            "failure", "left", "message", "requestId", "seq", "serverTime", "slow", "slowAfterMs",
-            "stages", "startedAt", "status", "undo", "waiting",
+            "attempt",
+            "attempts",
+            "currentStage",
+            "details",
+            "elapsedMs",
+            "endedAt",
+            "estimate",
+            "failure",
+            "left",
+            "message",
+            "requestId",
+            "seq",
+            "serverTime",
+            "slow",
+            "slowAfterMs",
+            "stages",
+            "startedAt",
+            "status",
+            "undo",
+            "waiting",
         ]
     );
     let stages = progress["stages"].as_array().expect("stages");
@@ -143,8 +167,17 @@ async fn the_progress_has_the_fields_of_the_protocol_and_no_other() {
     assert_eq!(
         fields(&row),
         [
-            "cpus", "createdAt", "id", "links", "memoryMib", "name", "network", "requestedBy",
-            "status", "template", "vm",
+            "cpus",
+            "createdAt",
+            "id",
+            "links",
+            "memoryMib",
+            "name",
+            "network",
+            "requestedBy",
+            "status",
+            "template",
+            "vm",
         ]
     );
     assert_eq!(fields(&row["links"]), ["events", "page", "progress", "self"]);

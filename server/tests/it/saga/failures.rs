@@ -74,10 +74,7 @@ async fn a_vm_without_an_address_is_powered_off_and_removed() {
 
     assert_eq!(progress.status, Status::Failed);
     assert_eq!(states(&progress), [Done, Undone, Undone, Undone, Failed, Skipped]);
-    assert_eq!(
-        undone(&progress),
-        [("power off", UndoState::Done), ("delete VM", UndoState::Done)]
-    );
+    assert_eq!(undone(&progress), [("power off", UndoState::Done), ("delete VM", UndoState::Done)]);
     let failure = progress.failure.expect("a failure");
     assert_eq!(failure.code, "no_address");
     assert_eq!(world.script().vms(), []);

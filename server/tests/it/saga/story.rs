@@ -160,9 +160,9 @@ pub(crate) fn percentage_in(value: &Value) -> Option<String> {
         ["%", "percent", "pct"].iter().any(|word| lower.contains(word)).then(|| text.to_owned())
     };
     match value {
-        Value::Object(fields) => fields
-            .iter()
-            .find_map(|(key, value)| in_words(key).or_else(|| percentage_in(value))),
+        Value::Object(fields) => {
+            fields.iter().find_map(|(key, value)| in_words(key).or_else(|| percentage_in(value)))
+        }
         Value::Array(items) => items.iter().find_map(percentage_in),
         Value::String(text) => in_words(text),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,

@@ -90,7 +90,9 @@ async fn every_row_of_the_journal_is_one_frame_with_the_name_of_the_protocol() {
         assert_eq!(frames.len(), history.len());
         for (frame, row) in frames.iter().zip(history) {
             let expected = match row.kind.as_str() {
-                "VmRequested" | "VmProvisioningStarted" | "VmProvisioningProgressUpdated" => "stage",
+                "VmRequested" | "VmProvisioningStarted" | "VmProvisioningProgressUpdated" => {
+                    "stage"
+                }
                 "VmProvisioningTryFailed" => "retry",
                 "VmProvisioned" => "ready",
                 "VmProvisioningUndoStarted" | "VmProvisioningStepUndone" => "undo",
@@ -211,10 +213,8 @@ async fn a_stream_too_many_is_told_when_to_come_back() {
     assert!(refused.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds >= 1));
     assert_eq!(server.get("/api/requests").await.status, 200, "others are served");
     drop(first);
-    eventually("a free place", async || {
-        (server.stream(id).await.status == 200).then_some(())
-    })
-    .await;
+    eventually("a free place", async || (server.stream(id).await.status == 200).then_some(()))
+        .await;
 }
 
 /// A question for the headers alone is answered, and takes no place among the streams.
@@ -227,8 +227,6 @@ async fn asking_for_the_headers_opens_no_stream() {
         assert_eq!((reply.status, reply.body.as_str()), (200, ""));
         assert_eq!(reply.header("content-type"), "text/event-stream");
     }
-    eventually("the only place", async || {
-        (server.stream(id).await.status == 200).then_some(())
-    })
-    .await;
+    eventually("the only place", async || (server.stream(id).await.status == 200).then_some(()))
+        .await;
 }
