@@ -1,7 +1,7 @@
 // The real server: its own port, its own data folder with a private PostgreSQL, the simulated vCenter.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -22,6 +22,8 @@ export class Server {
 
   static async start(settings: Settings): Promise<Server> {
     const folder = await mkdtemp(path.join(tmpdir(), 'stagewatch-e2e-'));
+    // PostgreSQL may run as another user, who must get in; else the cluster would lie elsewhere.
+    await chmod(folder, 0o711);
     const target = process.env.CARGO_TARGET_DIR ?? '../target';
     const program = process.env.STAGEWATCH_BIN ?? path.join(target, 'debug/stagewatch');
     // What a developer's shell sets for the product is not for the tests.
