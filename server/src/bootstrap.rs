@@ -1,7 +1,7 @@
 //! The composition root: the one place that knows every port and what it is made of.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,6 +51,9 @@ const LISTEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// File descriptors that are not for connections: PostgreSQL, vCenter, files, logs.
 const RESERVED_FILES: u64 = 200;
+
+/// The file limit to go by where the kernel does not tell: the usual one.
+const FILES_UNKNOWN: u64 = 1024;
 
 /// Connections that are taken however low the file limit is: below it nothing would work at all.
 const CONNECTIONS_MIN: usize = 16;
@@ -369,12 +372,13 @@ impl Parts {
     }
 }
 
-/// Where the page's files are: as set, else in the build's folder.
+/// Where the page's files are: as set, else beside the program, as installed, else beside its folder,
+/// as built.
 fn site_dir(set: Option<PathBuf>) -> PathBuf {
     let beside = || {
         let program = std::env::current_exe().ok()?;
-        let site = program.parent().and_then(Path::parent)?.join("site");
-        site.is_dir().then_some(site)
+        let mut sites = program.ancestors().skip(1).take(2).map(|folder| folder.join("site"));
+        sites.find(|site| site.is_dir())
     };
     set.or_else(beside).unwrap_or_else(|| PathBuf::from("target/site"))
 }
@@ -391,7 +395,7 @@ fn places(max_streams: u32) -> (usize, usize) {
 /// How many files this process may open; the soft limit is raised to the hard one first.
 fn file_limit() -> u64 {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return FILES_UNKNOWN };
     match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
         Ok(()) => hard,
         Err(_) => soft,

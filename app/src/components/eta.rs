@@ -3,24 +3,32 @@
 use leptos::prelude::*;
 
 use super::Bar;
-use crate::{live::Watch, measure, words};
+use crate::{api::Status, live::Watch, measure, words};
 
-/// How long it will still take, or what became of it; the bar; how long it has taken so far.
+/// How long it will still take, or what became of it; the bar; how long it has taken so far; and what
+/// comes of it.
 #[component]
 pub(crate) fn Eta(
     /// The request.
     watch: Watch,
+    /// What came of it.
+    children: Children,
 ) -> impl IntoView {
     let headline = watch.headline();
     let segments = watch.ticking(|state, now_ms| measure::segments(&state.progress, now_ms));
     let so_far = watch.ticking(|state, now_ms| {
         let progress = &state.progress;
         let elapsed_ms = measure::elapsed_ms(progress, now_ms)?;
-        Some(if progress.status.has_ended() {
-            format!("{} in all", words::duration(elapsed_ms))
-        } else {
-            format!("{} so far", words::elapsed(elapsed_ms))
-        })
+        match progress.status {
+            // The answer says it already.
+            Status::Ready | Status::Cancelled => None,
+            Status::Failed | Status::NeedsAttention => {
+                Some(format!("after {}", words::duration(elapsed_ms)))
+            }
+            Status::Queued | Status::Provisioning | Status::Undoing => {
+                Some(format!("{} so far", words::elapsed(elapsed_ms)))
+            }
+        }
     });
     let source = watch.memo(words::source_of_estimate);
     // As told by the server, for programs: what is shown is rounded and counts down.
@@ -34,10 +42,11 @@ pub(crate) fn Eta(
                 {move || headline.with(|headline| headline.note.clone())}
             </p>
             <Bar segments/>
-            <p class="eta-facts">
+            <p class="eta-facts" hidden=move || so_far.with(Option::is_none) && source.with(Option::is_none)>
                 <span class="elapsed">{move || so_far.get()}</span>
                 <span>{move || source.get()}</span>
             </p>
+            {children()}
         </div>
     }
 }

@@ -2,16 +2,15 @@
 
 use leptos::prelude::*;
 
-use super::Note;
 use crate::{
-    api::{Failure, Progress, Request},
+    api::{Failure, Request},
     live::Watch,
-    words::{self, Tone},
+    words,
 };
 
-/// Why it failed, what was left behind and what to do next, in that order.
+/// Why it failed, what was left behind and what to do next, in that order. Nothing while it has not.
 #[component]
-pub(crate) fn FailureNote(
+pub(crate) fn FailureStory(
     /// The request.
     watch: Watch,
     /// What was asked for, to ask for it again.
@@ -19,46 +18,32 @@ pub(crate) fn FailureNote(
 ) -> impl IntoView {
     let failure = watch.memo(|progress| {
         let failure = progress.failure.clone()?;
-        Some((failure, stage_label(progress), words::what_was_undone(progress)))
+        Some((failure, words::what_was_undone(progress)))
     });
     let again = again(&request);
     move || {
         failure.with(|failure| {
-            let (failure, stage, undone) = failure.as_ref()?;
-            Some(story(failure, stage, undone.clone(), again.clone()))
+            let (failure, undone) = failure.as_ref()?;
+            Some(story(failure, undone.clone(), again.clone()))
         })
     }
 }
 
-fn story(
-    failure: &Failure,
-    stage: &str,
-    undone: Option<String>,
-    again: String,
-) -> impl IntoView + use<> {
+fn story(failure: &Failure, undone: Option<String>, again: String) -> impl IntoView + use<> {
     let has_ended = undone.is_some();
-    let title = format!("It failed at: {stage}");
     let (reason, advice) = (failure.reason.clone(), words::advice(failure));
     view! {
         <section class="failure" aria-label="Failure" data-code=failure.code.clone()>
-            <Note tone=Tone::Bad title=Signal::stored(title)>
-                <p class="failure-reason">{reason}</p>
-                <p class="failure-undone">
-                    {undone.unwrap_or_else(|| "What was made is being undone.".to_owned())}
-                </p>
-                <p class="failure-advice">{advice}</p>
-                {has_ended.then(|| view! {
-                    <p class="actions"><a class="button" href=again>"Ask again"</a></p>
-                })}
-            </Note>
+            <p class="failure-reason">{reason}</p>
+            <p class="failure-undone">
+                {undone.unwrap_or_else(|| "What was made is being undone.".to_owned())}
+            </p>
+            <p class="failure-advice">{advice}</p>
+            {has_ended.then(|| view! {
+                <p class="actions"><a class="button" href=again>"Ask again"</a></p>
+            })}
         </section>
     }
-}
-
-fn stage_label(progress: &Progress) -> String {
-    let failed = progress.failure.as_ref().map(|failure| failure.stage);
-    let stage = progress.stages.iter().find(|stage| Some(stage.stage) == failed);
-    stage.map_or_else(String::new, |stage| stage.label.clone())
 }
 
 /// The address of the form, filled with what was asked for.

@@ -49,8 +49,11 @@ fn Step(watch: Watch, stage: StageProgress) -> impl IntoView {
             aria-current=move || (state.get() == StageState::Active).then_some("step")
         >
             <Glyph stage=key state/>
-            <span class="step-label">{move || now.with(words::step_label)}</span>
-            <span class="step-state">" "{move || words::state_words(key, state.get()).1}" "</span>
+            <span class="step-name">
+                <span class="step-label">{move || now.with(words::step_label)}</span>
+                " "
+                <span class="step-state">{move || words::state_words(key, state.get()).1}" "</span>
+            </span>
             <span class="step-times">
                 {move || now.with(|stage| view! { <Times watch stage=stage.clone()/> })}
             </span>
@@ -90,22 +93,14 @@ fn Times(watch: Watch, stage: StageProgress) -> impl IntoView {
     }
 }
 
-/// What vCenter is doing in the current stage, or why it failed there.
+/// What vCenter is doing in the active stage.
 fn why(state: &LiveState) -> Option<String> {
-    let progress = &state.progress;
-    let current = progress.stages.iter().find(|stage| stage.stage == progress.current_stage)?;
-    match current.state {
-        StageState::Failed => progress.failure.as_ref().map(|failure| failure.reason.clone()),
-        StageState::Active => {
-            let hint = state.hint.as_ref();
-            let percent = hint
-                .and_then(|hint| hint.percent)
-                .map(|percent| format!("vCenter's task is at {percent} %"));
-            let details = hint.and_then(|hint| hint.details.clone());
-            let known = [details.or_else(|| progress.details.clone()), percent];
-            let known: Vec<_> = known.into_iter().flatten().collect();
-            (!known.is_empty()).then(|| known.join(" · "))
-        }
-        StageState::Pending | StageState::Done | StageState::Skipped | StageState::Undone => None,
-    }
+    let active = measure::active(&state.progress)?;
+    let hint = state.hint.as_ref().filter(|hint| hint.stage == active.stage);
+    let percent = hint.and_then(|hint| hint.percent);
+    let percent = percent.map(|percent| format!("vCenter's task is at {percent} %"));
+    let details = hint.and_then(|hint| hint.details.clone());
+    let known = [details.or_else(|| state.progress.details.clone()), percent];
+    let known: Vec<_> = known.into_iter().flatten().collect();
+    (!known.is_empty()).then(|| known.join(" · "))
 }

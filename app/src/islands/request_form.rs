@@ -109,7 +109,7 @@ impl Limits {
         let (mib_min, mib_max) = (words::with_thousands(mib_min), words::with_thousands(mib_max));
         Self {
             cpus: format!("{cpus_min} to {cpus_max}"),
-            memory: format!("{mib_min} to {mib_max} MiB, in steps of {}", site.memory_step_mib),
+            memory: format!("{mib_min} to {mib_max}, steps of {}", site.memory_step_mib),
         }
     }
 }

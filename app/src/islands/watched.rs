@@ -7,7 +7,7 @@ use crate::{
     api::Request,
     backend::RequestDetail,
     components::{
-        Announcer, Attempts, Chip, Eta, FailureNote, Liveness, ReadyNote, SlowNote, Stepper, Undo,
+        Announcer, Attempts, Chip, Eta, FailureStory, Liveness, Machine, SlowNote, Stepper, Undo,
         WaitingNote,
     },
     live::Watch,
@@ -36,12 +36,13 @@ pub(crate) fn Watched(
                 </ul>
             </header>
             <Announcer watch/>
-            <ReadyNote watch/>
-            <FailureNote watch request/>
             <SlowNote watch/>
             <WaitingNote watch/>
             <section class="card" aria-label="Progress">
-                <Eta watch/>
+                <Eta watch>
+                    <Machine watch/>
+                    <FailureStory watch request/>
+                </Eta>
                 <Stepper watch/>
                 <Undo watch/>
                 <Liveness watch history/>

@@ -3,7 +3,7 @@
 //! By the failure's stable code. A code that this version of the page does not know still gives a
 //! true sentence: the stage's own, with vCenter's reason beside it.
 
-use crate::api::{Failure, Progress, Stage, Status, UndoState};
+use crate::api::{Failure, Progress, Stage, Status};
 
 /// What is known about a failure's code.
 struct Known {
@@ -100,7 +100,7 @@ pub(crate) fn advice(failure: &Failure) -> &'static str {
     known(failure).advice
 }
 
-/// What was taken back; `None` while it is still being undone.
+/// Whether anything was left behind; `None` while it is still being undone.
 pub(crate) fn what_was_undone(progress: &Progress) -> Option<String> {
     if !progress.status.has_ended() || progress.status == Status::Ready {
         return None;
@@ -108,23 +108,13 @@ pub(crate) fn what_was_undone(progress: &Progress) -> Option<String> {
     if !progress.left.is_empty() {
         return Some(format!("Left behind in vCenter: {}.", progress.left.join(", ")));
     }
-    let undone: Vec<_> = progress
-        .undo
-        .iter()
-        .filter(|step| step.state == UndoState::Done)
-        .map(|step| step.step.as_str())
-        .collect();
-    Some(if undone.is_empty() {
-        "Nothing was left behind.".to_owned()
-    } else {
-        format!("Undone: {}. Nothing was left behind.", undone.join(", "))
-    })
+    Some("Nothing was left behind.".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::UndoStep, sample};
+    use crate::sample;
 
     fn failure(code: &str) -> Failure {
         Failure {
@@ -154,13 +144,6 @@ mod tests {
         assert_eq!(what_was_undone(&progress), None);
         progress.status = Status::Failed;
         assert_eq!(what_was_undone(&progress).as_deref(), Some("Nothing was left behind."));
-        progress.undo = vec![UndoStep {
-            step: "delete VM".to_owned(),
-            state: UndoState::Done,
-            at: sample::at(60_000),
-        }];
-        let said = what_was_undone(&progress);
-        assert_eq!(said.as_deref(), Some("Undone: delete VM. Nothing was left behind."));
         progress.left = vec!["vm-123".to_owned()];
         let said = what_was_undone(&progress);
         assert_eq!(said.as_deref(), Some("Left behind in vCenter: vm-123."));

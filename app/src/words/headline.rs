@@ -1,6 +1,6 @@
 //! The one answer in the largest type, and the document's title.
 
-use super::{Remaining, duration, remaining, what_happened};
+use super::{Remaining, duration, remaining, remaining::once_begun, what_happened};
 use crate::{
     api::{Basis, Progress, Stage, Status, WaitingFor},
     measure,
@@ -12,7 +12,10 @@ pub(crate) fn headline(progress: &Progress, as_of_ms: i64, now_ms: i64) -> Remai
     let text = match progress.status {
         Status::Queued | Status::Provisioning => match (waits_for(progress), progress.status) {
             (Some(waits_for), _) => waits_for.to_owned(),
-            (None, Status::Queued) => queued(progress),
+            (None, Status::Queued) => {
+                let note = once_begun(&measure::outlook(progress, as_of_ms, now_ms));
+                return Remaining { text: queued(progress), note };
+            }
             (None, _) => return remaining(&measure::outlook(progress, as_of_ms, now_ms)),
         },
         Status::Undoing => "Undoing what was made".to_owned(),
@@ -48,7 +51,7 @@ fn failed(progress: &Progress) -> String {
 
 /// What the estimate is learned from: `from 42 earlier runs of this template`.
 pub(crate) fn source_of_estimate(progress: &Progress) -> Option<String> {
-    let estimate = progress.estimate?;
+    let estimate = progress.estimate.filter(|_| waits_for(progress).is_none())?;
     let runs = match estimate.samples {
         1 => "1 earlier run".to_owned(),
         samples => format!("{samples} earlier runs"),

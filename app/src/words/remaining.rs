@@ -50,6 +50,12 @@ pub(crate) fn remaining(outlook: &Outlook) -> Remaining {
     }
 }
 
+/// How long it takes once it begins: `Then about 1–2 minutes`.
+pub(crate) fn once_begun(outlook: &Outlook) -> Option<String> {
+    let (low, high) = outlook.span_ms.filter(|&(_, high)| high >= FEW_SECONDS_MS)?;
+    Some(format!("Then {}", span_words(low, high).to_lowercase()))
+}
+
 /// The time that is left in the few characters of a list row: `~40 s`, `~2 min`.
 pub(crate) fn remaining_briefly(outlook: &Outlook) -> Option<String> {
     let (low, high) = outlook.span_ms?;
@@ -152,6 +158,14 @@ mod tests {
     #[test]
     fn without_anything_to_learn_from_it_says_so() {
         assert_eq!(said(None, None), "No estimate yet: nothing like it has finished before");
+    }
+
+    #[test]
+    fn what_has_not_begun_says_how_long_it_takes_then() {
+        let outlook = |span_ms| Outlook { span_ms, outlived: None };
+        let said = once_begun(&outlook(Some((62_000, 118_000))));
+        assert_eq!(said.as_deref(), Some("Then about 1–2 minutes"));
+        assert_eq!(once_begun(&outlook(None)), None);
     }
 
     #[test]
