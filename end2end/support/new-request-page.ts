@@ -1,5 +1,5 @@
 // The form that asks for a VM.
-import type { Locator, Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 
 export class NewRequestPage {
   readonly name: Locator;
@@ -7,17 +7,24 @@ export class NewRequestPage {
   readonly memory: Locator;
   readonly submit: Locator;
   readonly errors: Locator;
+  private readonly form: Locator;
 
   constructor(private readonly page: Page) {
     this.name = page.getByLabel('Name', { exact: true });
     this.cpus = page.getByLabel('CPUs', { exact: true });
     this.memory = page.getByLabel('Memory in MiB');
     this.submit = page.getByRole('button', { name: 'Ask for it' });
+    this.form = page.locator('form[action="/requests"]');
     this.errors = page.getByRole('group', { name: /another value|could not be asked/ });
   }
 
   async open(): Promise<void> {
     await this.page.goto('/requests/new');
+  }
+
+  /** Waits until the browser has taken the form over. */
+  async isHydrated(): Promise<void> {
+    await expect(this.form).toHaveAttribute('data-hydrated');
   }
 
   template(name: string): Locator {

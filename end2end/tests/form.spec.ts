@@ -32,7 +32,7 @@ test.describe('a wrong form', () => {
     await newRequest.name.fill('Not_A_Name');
     await newRequest.cpus.fill('99');
     await newRequest.memory.fill('4 GiB');
-    await page.getByText('Network', { exact: true }).first().click();
+    await page.locator('summary').click();
     await page.getByLabel('Fixed address').fill('10.0.0.300');
     const answer = page.waitForResponse((response) => response.url().includes('tried=true'));
     await newRequest.submit.click();

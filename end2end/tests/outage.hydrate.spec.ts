@@ -2,6 +2,8 @@
 import { Cable } from '../support/cable.ts';
 import { expect, test } from '../support/fixtures.ts';
 
+// A browser itself notes in its console that it could not connect.
+test.use({ expectedErrors: [/net::ERR_/] });
 // Long enough that it still runs when the network is back.
 test.use({ settings: { STAGEWATCH_SIMULATED_DELAY: '8s' } });
 

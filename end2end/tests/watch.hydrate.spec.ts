@@ -80,7 +80,7 @@ test('a reload in the middle loses nothing', async ({ page, watched, server, vmN
 });
 
 test('the active stage has three dots and says what it is', async ({ watched, server, vmName }) => {
-  await watched.open(await server.ask({ name: vmName }));
+  await watched.open(await server.ask({ name: vmName, template: 'demo-slow-clone' }));
   await watched.reaches('CLONING', 'active');
   const cloning = watched.step('CLONING');
   await expect(cloning).toHaveAttribute('aria-current', 'step');
