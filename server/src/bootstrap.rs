@@ -58,6 +58,9 @@ const FILES_UNKNOWN: u64 = 1024;
 /// Connections that are taken however low the file limit is: below it nothing would work at all.
 const CONNECTIONS_MIN: usize = 16;
 
+/// How long connections to PostgreSQL may take to close: on a dead link they never would.
+const CLOSE_MAX: Duration = Duration::from_secs(3);
+
 /// How long the background tasks may take to end.
 const TASKS_MAX: Duration = Duration::from_secs(8);
 
@@ -103,8 +106,15 @@ impl Server {
             let dir = config.data_dir.display();
             format!("the data folder {dir} cannot be made; set STAGEWATCH_DATA_DIR to another")
         })?;
-        let vsphere = connect(&config)?;
         let (options, embedded) = database(&config).await?;
+        // After the database, since that locks the data folder: the simulated vCenter is in it too.
+        let vsphere = match connect(&config) {
+            Ok(vsphere) => vsphere,
+            Err(wrong) => {
+                stop_database(embedded).await?;
+                return Err(wrong);
+            }
+        };
         let session = vsphere.session.clone();
         let parts = Parts::new(config, options, vsphere, embedded.is_none());
         let mut server = Self {
@@ -121,10 +131,10 @@ impl Server {
             let token = server.database_shutdown.clone();
             server.supervisor = Some(tokio::spawn(async move { embedded.supervise(token).await }));
             // The private PostgreSQL answers already: what is wrong now ends the start.
-            parts.prepare().await?;
-            // Nobody else can use it while this server holds the data folder's lock, so whoever had
-            // a lease is dead: its work need not wait until the lease has run out.
-            parts.saga.leases.end_all().await?;
+            if let Err(wrong) = parts.take_over().await {
+                server.stop().await?;
+                return Err(wrong);
+            }
         }
         parts.announce(address);
         server.tasks.spawn(parts.run(listener));
@@ -149,17 +159,22 @@ impl Server {
             self.tasks.abort_all();
         }
         vsphere::log_out(self.session.take()).await;
-        self.pool.close().await;
+        if tokio::time::timeout(CLOSE_MAX, self.pool.close()).await.is_err() {
+            warn!("some connections to PostgreSQL did not close in time");
+        }
         self.database_shutdown.cancel();
         if let Some(supervisor) = self.supervisor.take() {
             supervisor.await?;
         }
-        if let Some(embedded) = self.embedded.take() {
-            let embedded = Arc::into_inner(embedded).ok_or_else(|| anyhow!("still in use"))?;
-            embedded.stop().await?;
-        }
-        Ok(())
+        stop_database(self.embedded.take()).await
     }
+}
+
+/// Stops the private PostgreSQL, if there is one.
+async fn stop_database(embedded: Option<Arc<EmbeddedPostgres>>) -> anyhow::Result<()> {
+    let Some(embedded) = embedded else { return Ok(()) };
+    let embedded = Arc::into_inner(embedded).ok_or_else(|| anyhow!("still in use"))?;
+    Ok(embedded.stop().await?)
 }
 
 /// Takes the address; one that is still held by a predecessor that is just ending is tried again.
@@ -304,6 +319,15 @@ impl Parts {
             .context("the database's schema could not be brought up to date")?;
         self.state.epoch.set(self.tail.epoch().await?);
         self.state.ready.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Prepares a PostgreSQL that nobody else uses.
+    async fn take_over(&self) -> anyhow::Result<()> {
+        self.prepare().await?;
+        // Nobody else can use it while this server holds the data folder's lock, so whoever had a
+        // lease is dead: its work need not wait until the lease has run out.
+        self.saga.leases.end_all().await?;
         Ok(())
     }
 

@@ -25,7 +25,7 @@ use super::query::LIMIT_MAX;
 use super::requests::{page, request_id};
 use super::{ANSWER_TIMEOUT, AppState, body, convert};
 use crate::application::requests::{Accepted, RequestError};
-use crate::domain::ids::{Owner, RequestId, Viewer};
+use crate::domain::ids::{Owner, Viewer};
 use crate::domain::ports::progress::RequestFilter;
 use crate::domain::spec::{MEMORY_STEP_MIB, RawNetwork, RawSpec};
 
@@ -86,11 +86,12 @@ impl Backend for PageBackend {
             after,
             limit: LIST_ROWS,
         };
-        let rows = in_time(page(&self.state, &self.viewer, filter));
-        let (rows, next) = rows.await??;
-        let ids: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
-        let progress = in_time(self.state.query.progress_of(&self.viewer, &ids));
-        let progress = progress.await?.map_err(ApiError::from)?;
+        let (rows, next, progress) = in_time(async {
+            let (rows, next) = page(&self.state, &self.viewer, filter).await?;
+            let progress = self.state.query.progress_of(&self.viewer, &rows).await?;
+            Ok::<_, ApiError>((rows, next, progress))
+        })
+        .await??;
         let items = rows
             .iter()
             .filter_map(|row| {
@@ -104,9 +105,8 @@ impl Backend for PageBackend {
 
     async fn request(&self, id: &str) -> Result<RequestDetail, PageError> {
         self.state.ready_or_503()?;
-        let query = &self.state.query;
-        let progress =
-            query.progress(&self.viewer, request_id(id)?).await.map_err(ApiError::from)?;
+        let progress = in_time(self.state.query.progress(&self.viewer, request_id(id)?));
+        let progress = progress.await?.map_err(ApiError::from)?;
         let progress = progress.ok_or_else(ApiError::no_such_request)?;
         Ok(RequestDetail {
             request: convert::request_of(&progress.timeline),

@@ -44,7 +44,7 @@ fn marks(data_dir: &Path) -> Vec<String> {
 
 /// All events of a request's journal as frames, to its end.
 async fn all_events(program: &Program, id: Uuid, epoch: &str) -> Vec<Frame> {
-    numbered(&program.stream_after(id, &format!("{epoch}.0")).await.to_end().await)
+    numbered(&program.stream_after(id, &format!("{epoch}.0")).await.rest().await)
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn a_program_that_is_killed_in_each_stage_goes_on_with_its_data_and_stream
             kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it was running");
         }
         program = start(data_dir).await;
-        let rest = program.stream_after(id, &last_id).await.to_end().await;
+        let rest = program.stream_after(id, &last_id).await.rest().await;
         let all = all_events(&program, id, epoch).await;
 
         let resumed = program
@@ -153,7 +153,7 @@ async fn ctrl_c_ends_the_program_its_streams_and_its_postgresql() {
     let pid = postmaster(&folder.path().join("postgres/data")).expect("a postmaster");
     let log = program.log();
     assert!(program.interrupt().await.success(), "{log}");
-    stream.to_end().await;
+    stream.rest().await;
     assert!(kill(Pid::from_raw(pid), None).is_err(), "PostgreSQL has ended too");
 
     let program = start(folder.path()).await;

@@ -11,7 +11,7 @@ use crate::saga::story::{assert_story, assert_uninterrupted};
 use crate::support::client::{events, wish};
 use crate::support::proxy::Proxy;
 use crate::support::server::TEMPLATE;
-use crate::support::sse::numbered;
+use crate::support::sse::{Frame, numbered};
 use crate::support::{Api, World, eventually, in_time};
 
 /// The API promises its 503 within this time.
@@ -86,11 +86,8 @@ async fn lose_and_restore(loss: Loss) {
     let mut proxy = Proxy::new(&world.database.options);
     let server = world.server_at(&proxy.url(), &["--lease", "3s"]).await;
     let mut pause = world.script().pause_at(Operation::PowerOn);
-    let id = eventually("PostgreSQL", async || {
-        let reply = server.post(&wish("a", TEMPLATE)).await;
-        (reply.status == 201).then(|| reply.read::<app::api::Request>().id)
-    })
-    .await;
+    server.ready().await;
+    let id = server.ask("a", TEMPLATE).await.id;
     in_time("the pause", pause.reached()).await;
     let mut stream = server.stream(id).await;
     let snapshot = stream.until_event("snapshot").await;
@@ -119,7 +116,7 @@ async fn lose_and_restore(loss: Loss) {
     .await;
     assert!(back.elapsed() < Duration::from_secs(10), "back after {:?}", back.elapsed());
     let numbers: Vec<_> =
-        numbered(&stream.to_end().await).iter().map(|frame| frame.seq().expect("one")).collect();
+        numbered(&stream.rest().await).iter().map(|frame| frame.seq().expect("one")).collect();
     let first = snapshot.seq().expect("a number") + 1;
     assert_eq!(numbers, (first..).take(numbers.len()).collect::<Vec<_>>());
     assert_eq!(server.progress(id).await.status, Status::Ready);
@@ -147,8 +144,7 @@ async fn a_postgresql_that_is_not_there_at_the_start_is_waited_for() {
     let server = world.server_at(&proxy.url(), &[]).await;
     assert_away(&server, Uuid::now_v7()).await;
     proxy.restore();
-    eventually("readiness", async || (server.get("/readyz").await.status == 200).then_some(()))
-        .await;
+    server.ready().await;
     let id = server.ask("a", TEMPLATE).await.id;
     assert_eq!(server.ended(id).await.status, Status::Ready);
 }
@@ -161,8 +157,7 @@ async fn a_server_without_its_database_can_be_stopped() {
         let mut proxy = Proxy::new(&world.database.options);
         let server = world.server_at(&proxy.url(), &[]).await;
         let mut pause = world.script().pause_at(Operation::Clone);
-        eventually("readiness", async || (server.get("/readyz").await.status == 200).then_some(()))
-            .await;
+        server.ready().await;
         let id = server.ask("a", TEMPLATE).await.id;
         in_time("the pause", pause.reached()).await;
         match loss {
@@ -185,8 +180,7 @@ async fn a_commit_whose_reply_was_lost_is_recorded_and_told_once() {
         let world = World::new().await;
         let proxy = Proxy::new(&world.database.options);
         let server = world.server_at(&proxy.url(), &[]).await;
-        eventually("readiness", async || (server.get("/readyz").await.status == 200).then_some(()))
-            .await;
+        server.ready().await;
         let mut pause = world.script().pause_at(operation);
         let id = server.ask("a", TEMPLATE).await.id;
         in_time("the pause", pause.reached()).await;
@@ -194,9 +188,9 @@ async fn a_commit_whose_reply_was_lost_is_recorded_and_told_once() {
         let head = stream.until_event("snapshot").await.seq().expect("a number");
         proxy.lose_next_commit_reply();
         pause.release();
-        let frames = numbered(&stream.to_end().await);
+        let frames = numbered(&stream.rest().await);
         assert!(!proxy.still_loses_a_commit_reply(), "{operation:?}: it was lost");
-        assert_eq!(frames.first().and_then(|frame| frame.seq()), Some(head + 1));
+        assert_eq!(frames.first().and_then(Frame::seq), Some(head + 1));
         assert_uninterrupted(&server, id).await;
         assert_eq!(server.progress(id).await.status, Status::Ready);
     }
@@ -208,8 +202,7 @@ async fn a_failed_try_whose_commit_was_not_heard_of_is_told_once() {
     let world = World::new().await;
     let proxy = Proxy::new(&world.database.options);
     let server = world.server_at(&proxy.url(), &[]).await;
-    eventually("readiness", async || (server.get("/readyz").await.status == 200).then_some(()))
-        .await;
+    server.ready().await;
     let mut pause = world.script().pause_after(Operation::PowerOn);
     let id = server.ask("a", "demo-flaky").await.id;
     in_time("the pause", pause.reached()).await;

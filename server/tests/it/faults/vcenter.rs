@@ -44,6 +44,7 @@ async fn requests_of_another_vcenter_are_not_driven_and_say_why() {
 
     let elsewhere = Site::new(Duration::ZERO);
     let server = elsewhere.server_at(&world.database.url(), &[]).await;
+    server.ready().await;
     let told = (server.history(begun).await, server.history(queued).await);
     // It works; what came after the others is done before them.
     for name in ["later", "latest"] {
@@ -73,6 +74,7 @@ async fn a_server_that_does_not_know_its_vcenter_yet_drives_nothing_of_another()
     let elsewhere = Site::new(Duration::ZERO);
     let pause = elsewhere.script().pause_at(Operation::Vcenter);
     let server = elsewhere.server_at(&world.database.url(), &[]).await;
+    server.ready().await;
     eventually("both to be claimed", async || {
         let claimed: i64 = sqlx::query_scalar(
             "select count(*) from vm_requests where lease_until > clock_timestamp()",

@@ -79,7 +79,7 @@ async fn every_answer_is_in_camel_case_with_times_in_utc_and_milliseconds() {
         [("a", TEMPLATE), ("b", "demo-flaky"), ("c", "demo-no-address"), ("d", TEMPLATE)]
     {
         let request = server.ask(name, template).await;
-        for frame in server.stream(request.id).await.to_end().await {
+        for frame in server.stream(request.id).await.rest().await {
             if frame.data.is_some() {
                 times += check(name, &frame.json());
             }
@@ -163,6 +163,13 @@ async fn the_progress_has_the_fields_of_the_protocol_and_no_other() {
     assert_eq!(progress["status"], "provisioning");
     assert_eq!(progress["currentStage"], "POWERING_ON");
     assert_eq!((&progress["attempt"], &progress["slowAfterMs"]), (&1.into(), &600_000.into()));
+}
+
+#[tokio::test]
+async fn a_request_has_the_fields_of_the_protocol_and_no_other() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let request = server.ask("a", TEMPLATE).await;
     let row = server.get(&request.links.this).await.json();
     assert_eq!(
         fields(&row),

@@ -138,7 +138,7 @@ async fn no_stored_event_has_a_percentage() {
     ];
     let mut percentages = 0;
     for request in requests {
-        let frames = server.stream(request.id).await.to_end().await;
+        let frames = server.stream(request.id).await.rest().await;
         let live = frames.iter().filter(|frame| frame.name() == "live");
         percentages += live.filter(|frame| !frame.json()["percent"].is_null()).count();
     }
