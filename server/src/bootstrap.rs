@@ -204,11 +204,12 @@ async fn database(
 ) -> anyhow::Result<(PgConnectOptions, Option<Arc<EmbeddedPostgres>>)> {
     match &config.database_url {
         Some(url) => {
-            // The parser's error is not told: it may repeat the password.
-            let options = PgConnectOptions::from_str(url.expose_secret()).map_err(|_| {
-                anyhow!("DATABASE_URL: is no PostgreSQL address, as postgres://user@host/database")
-            })?;
-            Ok((options, None))
+            let url = url.expose_secret();
+            // The parser takes any scheme, and its error is not told: it may repeat the password.
+            let is_ours = ["postgres://", "postgresql://"].iter().any(|ours| url.starts_with(ours));
+            let options = PgConnectOptions::from_str(url).ok().filter(|_| is_ours);
+            let wrong = "DATABASE_URL: is no PostgreSQL address, as postgres://user@host/database";
+            Ok((options.ok_or_else(|| anyhow!(wrong))?, None))
         }
         None => {
             let embedded = EmbeddedPostgres::start(&config.data_dir).await?;

@@ -163,7 +163,8 @@ impl TriggerProvisioning {
     async fn turns(&self, claim: Claim, lease: Arc<Lease>, open: OpenRequest) -> Duration {
         if self.is_elsewhere(claim.vcenter.as_ref()).await {
             info!("this request belongs to another vCenter");
-            return BACKOFF_MAX;
+            // Now that it is known which one this is, it is not claimed here again.
+            return Duration::ZERO;
         }
         let mut worker = Worker::Arriving;
         let sink = SagaSink::new(self, claim, lease, open);
