@@ -2,6 +2,9 @@
 import { expect, test } from '../support/fixtures.ts';
 import { LABELS, type Step } from '../support/request-page.ts';
 
+// Each stage lasts longer than loading a page does on a busy machine.
+test.use({ settings: { STAGEWATCH_SIMULATED_DELAY: '1500ms' } });
+
 test('each stage comes by itself, up to Ready with the address', async ({
   page,
   newRequest,
