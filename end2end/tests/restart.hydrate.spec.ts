@@ -25,5 +25,6 @@ test('a server that was killed is followed by the next one', async ({ page, watc
     expect(after.find((other) => other.stage === step.stage)).toEqual(step);
   }
   await expect(watched.address).not.toBeEmpty();
-  expect(await page.evaluate(() => 'sameDocument' in window), 'the page was not loaded again').toBe(true);
+  const isSame = await page.evaluate(() => 'sameDocument' in window);
+  expect(isSame, 'the page was not loaded again').toBe(true);
 });
