@@ -158,7 +158,7 @@ async function watchOne({ control, base }, page, name) {
   const tasks = (await get(`${control}/tasks`)).slice(before);
   const { items } = await get(`${base}${request.links.self}/history`);
   return NEXT.flatMap(({ tasks: names, stage }) => {
-    const endedAtMs = Math.max(...tasks.filter((task) => names.includes(task.name)).map((task) => task.endedAtMs));
+    const endedAtMs = Math.max(...tasks.filter((task) => names.includes(task.method)).map((task) => task.endedAtMs));
     const drawn = shown.find((one) => one.stage === stage);
     const event = items.find(({ payload }) => payload.currentStage === stage);
     // Before the page was live it could not know; that would measure its loading.

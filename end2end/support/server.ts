@@ -1,7 +1,7 @@
 // The real server: its own port, its own data folder with a private PostgreSQL, the simulated vCenter.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -23,6 +23,8 @@ export class Server {
 
   static async start(settings: Settings): Promise<Server> {
     const folder = await mkdtemp(path.join(tmpdir(), 'stagewatch-e2e-'));
+    // PostgreSQL may run as another user, who must get in; else the cluster would lie elsewhere.
+    await chmod(folder, 0o711);
     const child = launch(folder, { STAGEWATCH_LISTEN: '127.0.0.1:0', ...settings });
     try {
       return new Server(await origin(child, !('DATABASE_URL' in settings)), child, folder, settings);

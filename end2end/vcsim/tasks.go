@@ -79,7 +79,7 @@ func (v *vcenter) startTask(w http.ResponseWriter, method *simulator.Method, wor
 	world.Lock()
 	task := simulator.CreateTask(method.This, taskName(method.Name), nil)
 	world.Unlock()
-	go v.runTask(task, v.tasks.delay(method.Name), work, rule)
+	go v.runTask(task, method.Name, work, rule)
 	writeReturnval(w, method.Name, task.Self)
 }
 
@@ -89,7 +89,8 @@ func taskName(method string) string {
 	return strings.ToLower(name[:1]) + name[1:]
 }
 
-func (v *vcenter) runTask(task *simulator.Task, delay time.Duration, work work, rule rule) {
+func (v *vcenter) runTask(task *simulator.Task, method string, work work, rule rule) {
+	delay := v.tasks.delay(method)
 	time.Sleep(delay / (progressSteps + 2))
 	change := func(pairs ...interface{}) {
 		world.Lock()
@@ -124,12 +125,12 @@ func (v *vcenter) runTask(task *simulator.Task, delay time.Duration, work work, 
 		release()
 	}
 	finish(task, result, fault, rule.Message)
-	v.ended = append(v.ended, endedTask{Name: task.Info.Name, EndedAtMS: sinceEpochMS(*task.Info.CompleteTime)})
+	v.ended = append(v.ended, endedTask{Method: method, EndedAtMS: sinceEpochMS(*task.Info.CompleteTime)})
 }
 
 // endedTask is what the benches look at in a task.
 type endedTask struct {
-	Name      string  `json:"name"`
+	Method    string  `json:"method"`
 	EndedAtMS float64 `json:"endedAtMs"` // since the Unix epoch
 }
 

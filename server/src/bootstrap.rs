@@ -1,7 +1,7 @@
 //! The composition root: the one place that knows every port and what it is made of.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,8 +52,14 @@ const LISTEN_PAUSE: Duration = Duration::from_millis(100);
 /// File descriptors that are not for connections: PostgreSQL, vCenter, files, logs.
 const RESERVED_FILES: u64 = 200;
 
+/// The file limit to go by where the kernel does not tell: the usual one.
+const FILES_UNKNOWN: u64 = 1024;
+
 /// Connections that are taken however low the file limit is: below it nothing would work at all.
 const CONNECTIONS_MIN: usize = 16;
+
+/// How long connections to PostgreSQL may take to close: on a dead link they never would.
+const CLOSE_MAX: Duration = Duration::from_secs(3);
 
 /// How long the background tasks may take to end.
 const TASKS_MAX: Duration = Duration::from_secs(8);
@@ -100,8 +106,15 @@ impl Server {
             let dir = config.data_dir.display();
             format!("the data folder {dir} cannot be made; set STAGEWATCH_DATA_DIR to another")
         })?;
-        let vsphere = connect(&config)?;
         let (options, embedded) = database(&config).await?;
+        // After the database, since that locks the data folder: the simulated vCenter is in it too.
+        let vsphere = match connect(&config) {
+            Ok(vsphere) => vsphere,
+            Err(wrong) => {
+                stop_database(embedded).await?;
+                return Err(wrong);
+            }
+        };
         let session = vsphere.session.clone();
         let parts = Parts::new(config, options, vsphere, embedded.is_none());
         let mut server = Self {
@@ -118,10 +131,10 @@ impl Server {
             let token = server.database_shutdown.clone();
             server.supervisor = Some(tokio::spawn(async move { embedded.supervise(token).await }));
             // The private PostgreSQL answers already: what is wrong now ends the start.
-            parts.prepare().await?;
-            // Nobody else can use it while this server holds the data folder's lock, so whoever had
-            // a lease is dead: its work need not wait until the lease has run out.
-            parts.saga.leases.end_all().await?;
+            if let Err(wrong) = parts.take_over().await {
+                server.stop().await?;
+                return Err(wrong);
+            }
         }
         parts.announce(address);
         server.tasks.spawn(parts.run(listener));
@@ -146,17 +159,22 @@ impl Server {
             self.tasks.abort_all();
         }
         vsphere::log_out(self.session.take()).await;
-        self.pool.close().await;
+        if tokio::time::timeout(CLOSE_MAX, self.pool.close()).await.is_err() {
+            warn!("some connections to PostgreSQL did not close in time");
+        }
         self.database_shutdown.cancel();
         if let Some(supervisor) = self.supervisor.take() {
             supervisor.await?;
         }
-        if let Some(embedded) = self.embedded.take() {
-            let embedded = Arc::into_inner(embedded).ok_or_else(|| anyhow!("still in use"))?;
-            embedded.stop().await?;
-        }
-        Ok(())
+        stop_database(self.embedded.take()).await
     }
+}
+
+/// Stops the private PostgreSQL, if there is one.
+async fn stop_database(embedded: Option<Arc<EmbeddedPostgres>>) -> anyhow::Result<()> {
+    let Some(embedded) = embedded else { return Ok(()) };
+    let embedded = Arc::into_inner(embedded).ok_or_else(|| anyhow!("still in use"))?;
+    Ok(embedded.stop().await?)
 }
 
 /// Takes the address; one that is still held by a predecessor that is just ending is tried again.
@@ -304,6 +322,15 @@ impl Parts {
         Ok(())
     }
 
+    /// Prepares a PostgreSQL that nobody else uses.
+    async fn take_over(&self) -> anyhow::Result<()> {
+        self.prepare().await?;
+        // Nobody else can use it while this server holds the data folder's lock, so whoever had a
+        // lease is dead: its work need not wait until the lease has run out.
+        self.saga.leases.end_all().await?;
+        Ok(())
+    }
+
     /// Prepares a PostgreSQL that may not be there yet, however long it takes.
     async fn prepare_patiently(&self) {
         let mut told = false;
@@ -369,12 +396,13 @@ impl Parts {
     }
 }
 
-/// Where the page's files are: as set, else in the build's folder.
+/// Where the page's files are: as set, else beside the program, as installed, else beside its folder,
+/// as built.
 fn site_dir(set: Option<PathBuf>) -> PathBuf {
     let beside = || {
         let program = std::env::current_exe().ok()?;
-        let site = program.parent().and_then(Path::parent)?.join("site");
-        site.is_dir().then_some(site)
+        let mut sites = program.ancestors().skip(1).take(2).map(|folder| folder.join("site"));
+        sites.find(|site| site.is_dir())
     };
     set.or_else(beside).unwrap_or_else(|| PathBuf::from("target/site"))
 }
@@ -391,7 +419,7 @@ fn places(max_streams: u32) -> (usize, usize) {
 /// How many files this process may open; the soft limit is raised to the hard one first.
 fn file_limit() -> u64 {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return FILES_UNKNOWN };
     match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
         Ok(()) => hard,
         Err(_) => soft,

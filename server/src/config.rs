@@ -30,8 +30,8 @@ pub struct Config {
     #[arg(long, env = "STAGEWATCH_DATA_DIR", default_value = ".stagewatch")]
     pub data_dir: PathBuf,
 
-    /// Where the page's script, WebAssembly and style are [default: the `site` folder beside the
-    /// program's own, else `target/site`].
+    /// Where the page's script, WebAssembly and style are [default: `site` beside the program or
+    /// beside its folder, else `target/site`].
     #[arg(long, env = "STAGEWATCH_SITE_DIR")]
     pub site_dir: Option<PathBuf>,
 
@@ -55,31 +55,31 @@ pub struct Config {
     #[arg(long, env = "VSPHERE_CA_FILE")]
     pub vsphere_ca_file: Option<PathBuf>,
 
-    /// The datacenter [default for this and all below: the only one there is].
+    /// The datacenter [default: the only one there is].
     #[arg(long, env = "VSPHERE_DATACENTER")]
     pub vsphere_datacenter: Option<String>,
 
-    /// The cluster that VMs are made in.
+    /// The cluster that VMs are made in [default: the only one there is].
     #[arg(long, env = "VSPHERE_CLUSTER")]
     pub vsphere_cluster: Option<String>,
 
-    /// The folder that VMs are made in.
+    /// The folder that VMs are made in [default: the datacenter's VM folder].
     #[arg(long, env = "VSPHERE_FOLDER")]
     pub vsphere_folder: Option<String>,
 
-    /// The resource pool that VMs are made in.
+    /// The resource pool that VMs are made in [default: the cluster's root pool].
     #[arg(long, env = "VSPHERE_POOL")]
     pub vsphere_pool: Option<String>,
 
-    /// The datastore that VMs are made on.
+    /// The datastore that VMs are made on [default: the only one there is].
     #[arg(long, env = "VSPHERE_DATASTORE")]
     pub vsphere_datastore: Option<String>,
 
-    /// The network that VMs are connected to, when a request names none.
+    /// The network that VMs are connected to, when a request names none [default: the template's].
     #[arg(long, env = "VSPHERE_NETWORK")]
     pub vsphere_network: Option<String>,
 
-    /// The folder in which templates are looked for.
+    /// The folder in which templates are looked for, at any depth [default: the datacenter's VM folder].
     #[arg(long, env = "VSPHERE_TEMPLATE_FOLDER")]
     pub vsphere_template_folder: Option<String>,
 
@@ -87,7 +87,7 @@ pub struct Config {
     #[arg(long, env = "VSPHERE_CLONE_TIMEOUT", default_value = "30m", value_parser = duration)]
     pub vsphere_clone_timeout: Duration,
 
-    /// How long a customisation may take.
+    /// How long each other task on the VM may take: configuration, customisation, power, removal.
     #[arg(long, env = "VSPHERE_CUSTOMIZE_TIMEOUT", default_value = "10m", value_parser = duration)]
     pub vsphere_customize_timeout: Duration,
 
@@ -95,7 +95,7 @@ pub struct Config {
     #[arg(long, env = "VSPHERE_NETWORK_TIMEOUT", default_value = "5m", value_parser = duration)]
     pub vsphere_network_timeout: Duration,
 
-    /// How long any one call to vCenter may take.
+    /// How long any one call to vCenter may take; never more than two thirds of the lease.
     #[arg(long, env = "VSPHERE_CALL_TIMEOUT", default_value = "10s", value_parser = duration)]
     pub vsphere_call_timeout: Duration,
 
@@ -306,6 +306,20 @@ mod tests {
     fn a_call_never_outlives_its_lease() {
         let config = Config::read(["stagewatch", "--lease", "3s"]).expect("valid");
         assert_eq!(config.call_timeout(), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn the_readme_tells_every_setting_and_its_default() {
+        let readme = include_str!("../../README.md");
+        for setting in Config::command().get_arguments().filter(|known| known.get_env().is_some()) {
+            let variable = setting.get_env().expect("filtered").to_string_lossy();
+            let row = readme.lines().find(|line| line.starts_with(&format!("| `{variable}` |")));
+            let row = row.unwrap_or_else(|| panic!("README.md has no row for {variable}"));
+            for default in setting.get_default_values() {
+                let default = default.to_string_lossy();
+                assert!(row.contains(&format!("`{default}`")), "{variable}: {default}: {row}");
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! About twenty methods of `urn:vim25`, typed. Requests are written by hand in the order that the
 //! schema wants ([`specs`]); answers are read by name and tolerate what they do not know
 //! ([`answer`]). Nothing is sent before it is needed, and the certificate is always checked
-//! ([`transport`]). Whatever vCenter says, the error names the method and never the password.
+//! ([`mod@transport`]). Whatever vCenter says, the error names the method and never the password.
 //!
 //! Deliberately absent: repeating a call that failed. It is not known whether such a call had an
 //! effect, so the adapter looks first. Only a call that was refused for want of a session is repeated

@@ -197,8 +197,8 @@ static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
         return program.into();
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
-    let program = target.join("tools/vcsim");
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into());
+    let program = root.join(target).join("tools/vcsim");
     if !is_up_to_date(&program, &root.join("end2end/vcsim")) {
         build(root, &program);
     }
