@@ -2,6 +2,9 @@
 import type { Locator } from '@playwright/test';
 import { expect, test } from '../support/fixtures.ts';
 
+// Long enough that the stage still runs when the last frame was looked at, on a busy machine too.
+test.use({ settings: { STAGEWATCH_SIMULATED_DELAY: '3s' } });
+
 /** How the spinner is turned in each of some frames. */
 function turns(spinner: Locator): Promise<string[]> {
   return spinner.evaluate(async (element) => {
