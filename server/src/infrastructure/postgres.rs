@@ -80,3 +80,8 @@ fn unsigned(value: i32) -> Result<u32, StoreError> {
 fn signed(value: u32) -> Result<i32, StoreError> {
     i32::try_from(value).map_err(|_| corrupt(format!("{value} is too large")))
 }
+/// A number of an event to read on after. Beyond `int`'s limit there is none.
+fn after(seq: u32) -> i32 {
+    i32::try_from(seq).unwrap_or(i32::MAX)
+}
+
