@@ -294,10 +294,11 @@ impl TriggerProvisioning {
 }
 
 /// The pause after so many failed tries in a row: doubling, and up to a fifth shorter or longer, so that
-/// requests that failed together do not come back together.
+/// requests that failed together do not come back together. In whole milliseconds, as all times are.
 fn backoff(failed_in_a_row: u32) -> Duration {
     let doubled = BACKOFF_MIN.saturating_mul(1 << failed_in_a_row.min(10)).min(BACKOFF_MAX);
-    doubled.mul_f64(rand::rng().random_range(0.8..1.2))
+    let spread = doubled.mul_f64(rand::rng().random_range(0.8..1.2));
+    Duration::from_millis(u64::try_from(spread.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Text of others, made fit for one line of a page or a terminal.

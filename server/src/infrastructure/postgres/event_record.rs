@@ -4,9 +4,9 @@
 //! it. `tests/golden/events` holds one example of each that was ever written. There is no percentage
 //! in any payload.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -212,7 +212,16 @@ struct TryFailed {
     #[serde(rename = "try")]
     failed_try: u32,
     reason: String,
+    #[serde(serialize_with = "with_milliseconds")]
     next_at: DateTime<Utc>,
+}
+
+/// Payloads are told as they are stored, so their times have the form that all times have.
+fn with_milliseconds<S: Serializer>(
+    moment: &DateTime<Utc>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&moment.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 #[derive(Serialize, Deserialize)]
