@@ -9,7 +9,7 @@
 //! visible to the person who waits.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt;
@@ -46,6 +46,10 @@ const BACKOFF_MAX: Duration = Duration::from_secs(40);
 const UNAVAILABLE_MAX: TimeDelta = TimeDelta::minutes(30);
 
 /// How long a shutdown waits for drivers to hand their leases back.
+/// How long PostgreSQL may take to answer about leases before the link to it counts as dead: what is
+/// claimed later than this has lost too much of its lease.
+const ANSWER_MAX: Duration = Duration::from_secs(4);
+
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 
 /// The longest reason that is recorded, in characters: enough for a sentence of vCenter's.
@@ -91,11 +95,12 @@ impl TriggerProvisioning {
         while !shutdown.is_cancelled() {
             let free =
                 usize::try_from(self.workers).unwrap_or(usize::MAX).saturating_sub(driving.len());
-            let claims = self.claim(free).await;
-            for claim in claims {
+            let asked = Instant::now();
+            for claim in self.claim(free).await {
                 let (this, shutdown) = (Arc::clone(&self), shutdown.clone());
                 let span = info_span!("saga", request.id = %claim.request);
-                driving.spawn(async move { this.drive(claim, shutdown).await }.instrument(span));
+                let driver = async move { this.drive(claim, asked, shutdown).await };
+                driving.spawn(driver.instrument(span));
             }
             tokio::select! {
                 () = self.wake.notified() => {}
@@ -116,7 +121,8 @@ impl TriggerProvisioning {
         }
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
         let vcenter = self.vcenter.known();
-        match self.leases.claim(&self.worker, vcenter.as_ref(), self.lease, limit).await {
+        let claims = self.leases.claim(&self.worker, vcenter.as_ref(), self.lease, limit);
+        match answered(claims).await {
             Ok(claims) => claims,
             Err(error) => {
                 debug!(error = ?error, "no requests could be claimed");
@@ -126,8 +132,8 @@ impl TriggerProvisioning {
     }
 
     /// Drives one request for as long as there is something to do and the lease holds.
-    async fn drive(&self, claim: Claim, shutdown: CancellationToken) {
-        let lease = Arc::new(Lease::new(&claim, Arc::clone(&self.leases), self.lease));
+    async fn drive(&self, claim: Claim, asked: Instant, shutdown: CancellationToken) {
+        let lease = Arc::new(Lease::new(&claim, Arc::clone(&self.leases), self.lease, asked));
         let work = async {
             match self.journal.open(claim.request).await {
                 Ok(Some(open)) => self.turns(claim.clone(), Arc::clone(&lease), open).await,
@@ -146,7 +152,8 @@ impl TriggerProvisioning {
             }
             () = shutdown.cancelled() => Duration::ZERO,
         };
-        if let Err(error) = self.leases.release(claim.request, claim.epoch, due_in).await {
+        let release = self.leases.release(claim.request, claim.epoch, due_in);
+        if let Err(error) = answered(release).await {
             debug!(error = ?error, "the lease could not be handed back; it runs out by itself");
         }
     }
@@ -294,6 +301,12 @@ impl TriggerProvisioning {
 }
 
 /// The pause after so many failed tries in a row: doubling, and up to a fifth shorter or longer, so that
+/// Waits for PostgreSQL's answer about leases, but not on a dead link.
+async fn answered<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let dead = || StoreError::Unavailable("no answer in time".into());
+    tokio::time::timeout(ANSWER_MAX, asked).await.unwrap_or_else(|_| Err(dead()))
+}
+
 /// requests that failed together do not come back together. In whole milliseconds, as all times are.
 fn backoff(failed_in_a_row: u32) -> Duration {
     let doubled = BACKOFF_MIN.saturating_mul(1 << failed_in_a_row.min(10)).min(BACKOFF_MAX);
