@@ -22,7 +22,8 @@ use super::feed::Feed;
 use super::journal::{Journal, OpenRequest};
 use super::vcenter::CurrentVcenter;
 use crate::domain::ports::clock::Clock;
-use crate::domain::ports::event_store::{Claim, Leases};
+use crate::domain::ids::VcenterId;
+use crate::domain::ports::event_store::{Claim, Leases, StoreError};
 use crate::domain::ports::vsphere::{Stop, VsphereError, VspherePort};
 use crate::domain::saga::{Action, Worker, next_action};
 use crate::domain::vm::{Command, RequestedVm, VmAggregate};
@@ -45,11 +46,11 @@ const BACKOFF_MAX: Duration = Duration::from_secs(40);
 /// How long vCenter may be away before a request gives up: long enough for a restart of vCenter.
 const UNAVAILABLE_MAX: TimeDelta = TimeDelta::minutes(30);
 
-/// How long a shutdown waits for drivers to hand their leases back.
 /// How long PostgreSQL may take to answer about leases before the link to it counts as dead: what is
 /// claimed later than this has lost too much of its lease.
 const ANSWER_MAX: Duration = Duration::from_secs(4);
 
+/// How long a shutdown waits for drivers to hand their leases back.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 
 /// The longest reason that is recorded, in characters: enough for a sentence of vCenter's.
@@ -160,6 +161,11 @@ impl TriggerProvisioning {
 
     /// Turn after turn, until one says when the next is due.
     async fn turns(&self, claim: Claim, lease: Arc<Lease>, open: OpenRequest) -> Duration {
+        if self.is_elsewhere(claim.vcenter.as_ref()).await {
+            info!("this request belongs to another vCenter");
+            // Now that it is known which one this is, it is not claimed here again.
+            return Duration::ZERO;
+        }
         let mut worker = Worker::Arriving;
         let sink = SagaSink::new(self, claim, lease, open);
         loop {
@@ -199,10 +205,6 @@ impl TriggerProvisioning {
                 sink.record(Command::Resume { worker, task }).await?;
                 info!("resumed at {}", vm.stage.label());
             }
-            Action::CreateVm | Action::RemoveVm if self.is_elsewhere(vm).await => {
-                info!("this request belongs to another vCenter");
-                return Ok(Turn::Release(BACKOFF_MAX));
-            }
             Action::CreateVm => {
                 let resume = sink.resume().await;
                 match self.vsphere.create_vm(&vm.spec, &resume, sink).await {
@@ -224,13 +226,12 @@ impl TriggerProvisioning {
         Ok(Turn::Again)
     }
 
-    /// Whether the request was begun in another vCenter than this one.
-    async fn is_elsewhere(&self, vm: &RequestedVm) -> bool {
-        match (&vm.vcenter, self.vcenter.ask().await) {
-            (Some(theirs), Ok(ours)) => *theirs != ours,
-            // A vCenter that does not answer is tried, so that its error is recorded.
-            (None, _) | (_, Err(_)) => false,
-        }
+    /// Whether a request belongs to another vCenter than this one. Asked before anything is recorded:
+    /// a claim may have been made before it was known which one this is.
+    async fn is_elsewhere(&self, theirs: Option<&VcenterId>) -> bool {
+        let Some(theirs) = theirs else { return false };
+        // A vCenter that does not answer is tried, so that its error is recorded.
+        self.vcenter.ask().await.is_ok_and(|ours| ours != *theirs)
     }
 
     /// Records why the VM was not made: as a failed try when it may pass, else as the end.
@@ -300,13 +301,13 @@ impl TriggerProvisioning {
     }
 }
 
-/// The pause after so many failed tries in a row: doubling, and up to a fifth shorter or longer, so that
 /// Waits for PostgreSQL's answer about leases, but not on a dead link.
 async fn answered<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let dead = || StoreError::Unavailable("no answer in time".into());
     tokio::time::timeout(ANSWER_MAX, asked).await.unwrap_or_else(|_| Err(dead()))
 }
 
+/// The pause after so many failed tries in a row: doubling, and up to a fifth shorter or longer, so that
 /// requests that failed together do not come back together. In whole milliseconds, as all times are.
 fn backoff(failed_in_a_row: u32) -> Duration {
     let doubled = BACKOFF_MIN.saturating_mul(1 << failed_in_a_row.min(10)).min(BACKOFF_MAX);

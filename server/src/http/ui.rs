@@ -25,7 +25,7 @@ use super::query::LIMIT_MAX;
 use super::requests::{page, request_id};
 use super::{ANSWER_TIMEOUT, AppState, body, convert};
 use crate::application::requests::{Accepted, RequestError};
-use crate::domain::ids::{Owner, RequestId, Viewer};
+use crate::domain::ids::{Owner, Viewer};
 use crate::domain::ports::progress::RequestFilter;
 use crate::domain::spec::{MEMORY_STEP_MIB, RawNetwork, RawSpec};
 
@@ -79,11 +79,12 @@ impl Backend for PageBackend {
             after,
             limit: LIST_ROWS,
         };
-        let rows = in_time(page(&self.state, &self.viewer, filter));
-        let (rows, next) = rows.await??;
-        let ids: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
-        let progress = in_time(self.state.query.progress_of(&self.viewer, &ids));
-        let progress = progress.await?.map_err(ApiError::from)?;
+        let (rows, next, progress) = in_time(async {
+            let (rows, next) = page(&self.state, &self.viewer, filter).await?;
+            let progress = self.state.query.progress_of(&self.viewer, &rows).await?;
+            Ok::<_, ApiError>((rows, next, progress))
+        })
+        .await??;
         let items = rows
             .iter()
             .filter_map(|row| {
