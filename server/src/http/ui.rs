@@ -98,9 +98,8 @@ impl Backend for PageBackend {
 
     async fn request(&self, id: &str) -> Result<RequestDetail, PageError> {
         self.state.ready_or_503()?;
-        let query = &self.state.query;
-        let progress =
-            query.progress(&self.viewer, request_id(id)?).await.map_err(ApiError::from)?;
+        let progress = in_time(self.state.query.progress(&self.viewer, request_id(id)?));
+        let progress = progress.await?.map_err(ApiError::from)?;
         let progress = progress.ok_or_else(ApiError::no_such_request)?;
         Ok(RequestDetail {
             request: convert::request_of(&progress.timeline),
