@@ -159,6 +159,7 @@ async fn another_vcenter_begins_to_learn_anew() {
     server.stop().await;
     let elsewhere = Site::new(Duration::ZERO);
     let server = elsewhere.server_at(&world.database.url(), &[]).await;
+    server.ready().await;
     let _pause = elsewhere.script().pause_at(Operation::Clone);
     let id = server.ask("b", TEMPLATE).await.id;
     let progress = server.progress(id).await;

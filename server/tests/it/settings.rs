@@ -8,9 +8,9 @@ use crate::support::process::{Program, run_to_end};
 use crate::support::{World, eventually};
 
 /// Runs the program with settings that it must refuse, and returns the one line that it says.
-fn refused(settings: &[(&str, &str)]) -> String {
+async fn refused(settings: &[(&str, &str)]) -> String {
     let folder = TempDir::new().expect("a temporary folder");
-    let (status, said) = run_to_end(folder.path(), settings);
+    let (status, said) = run_to_end(folder.path(), settings).await;
     assert_eq!(status.code(), Some(1), "{settings:?}: {said}");
     let lines: Vec<&str> = said.lines().filter(|line| !line.starts_with('{')).collect();
     let [line] = lines[..] else { panic!("one line: {settings:?}: {said}") };
@@ -19,8 +19,8 @@ fn refused(settings: &[(&str, &str)]) -> String {
     line.to_owned()
 }
 
-#[test]
-fn a_wrong_value_is_named_with_its_variable() {
+#[tokio::test]
+async fn a_wrong_value_is_named_with_its_variable() {
     for (variable, value) in [
         ("STAGEWATCH_LISTEN", "3000"),
         ("STAGEWATCH_LISTEN", "0.0.0.0:3000"),
@@ -40,42 +40,42 @@ fn a_wrong_value_is_named_with_its_variable() {
         ("VSPHERE_URL", "vcenter.example.com"),
         ("VSPHERE_URL", "http://vcenter.example.com/sdk"),
     ] {
-        let line = refused(&[(variable, value)]);
+        let line = refused(&[(variable, value)]).await;
         assert!(line.starts_with(variable), "{variable}={value}: {line}");
         assert!(line.len() > variable.len() + 10, "it says what to do: {line}");
     }
 }
 
-#[test]
-fn what_a_vcenter_needs_is_asked_for() {
+#[tokio::test]
+async fn what_a_vcenter_needs_is_asked_for() {
     let url = ("VSPHERE_URL", "https://vcenter.example.com/sdk");
     let user = ("VSPHERE_USERNAME", "somebody");
-    assert!(refused(&[url]).starts_with("VSPHERE_USERNAME"));
-    assert!(refused(&[url, user]).starts_with("VSPHERE_PASSWORD"));
+    assert!(refused(&[url]).await.starts_with("VSPHERE_USERNAME"));
+    assert!(refused(&[url, user]).await.starts_with("VSPHERE_PASSWORD"));
     let file = ("VSPHERE_PASSWORD_FILE", "/nowhere/password");
-    assert!(refused(&[url, user, file]).starts_with("VSPHERE_PASSWORD_FILE=/nowhere/password"));
+    assert!(refused(&[url, user, file]).await.starts_with("VSPHERE_PASSWORD_FILE=/nowhere/password"));
 }
 
-#[test]
-fn a_secret_is_never_said() {
-    let line = refused(&[("DATABASE_URL", "postgres:/user:hunter2@host:port/x")]);
+#[tokio::test]
+async fn a_secret_is_never_said() {
+    let line = refused(&[("DATABASE_URL", "postgres:/user:hunter2@host:port/x")]).await;
     assert!(!line.contains("hunter2"), "{line}");
-    let line = refused(&[("VSPHERE_PASSWORD", "hunter2"), ("VSPHERE_URL", "x")]);
+    let line = refused(&[("VSPHERE_PASSWORD", "hunter2"), ("VSPHERE_URL", "x")]).await;
     assert!(!line.contains("hunter2"), "{line}");
 }
 
-#[test]
-fn a_busy_address_is_named() {
+#[tokio::test]
+async fn a_busy_address_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address").to_string();
-    let line = refused(&[("STAGEWATCH_LISTEN", &address)]);
+    let line = refused(&[("STAGEWATCH_LISTEN", &address)]).await;
     assert!(line.starts_with(&address) && line.contains("STAGEWATCH_LISTEN"), "{line}");
 }
 
-#[test]
-fn a_data_folder_that_cannot_be_is_named() {
+#[tokio::test]
+async fn a_data_folder_that_cannot_be_is_named() {
     for folder in ["/dev/null/data", "/proc/data"] {
-        let line = refused(&[("STAGEWATCH_DATA_DIR", folder)]);
+        let line = refused(&[("STAGEWATCH_DATA_DIR", folder)]).await;
         assert!(line.contains(folder) && line.contains("STAGEWATCH_DATA_DIR"), "{line}");
     }
 }
@@ -88,7 +88,7 @@ async fn a_data_folder_in_use_is_left_alone() {
     let first = Program::start(folder.path(), &[]).await;
     let inventory = folder.path().join("simulated-vcenter.json");
     let written = std::fs::metadata(&inventory).and_then(|file| file.modified()).expect("a time");
-    let (status, said) = run_to_end(folder.path(), &[]);
+    let (status, said) = run_to_end(folder.path(), &[]).await;
     assert!(!status.success());
     assert!(said.contains("in use by another stagewatch (process "), "{said}");
     let now = std::fs::metadata(&inventory).and_then(|file| file.modified()).expect("a time");
@@ -104,7 +104,7 @@ async fn a_start_that_fails_leaves_no_postgresql_running() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(folder.path(), mode).expect("another mode");
     std::fs::write(folder.path().join("simulated-vcenter.json"), "damaged").expect("a file");
-    let (status, said) = run_to_end(folder.path(), &[]);
+    let (status, said) = run_to_end(folder.path(), &[]).await;
     assert!(!status.success());
     assert!(said.contains("simulated-vcenter.json is damaged"), "{said}");
     let pid = crate::support::postgres::postmaster(&folder.path().join("postgres/data"));

@@ -12,7 +12,7 @@ use crate::support::client::{events, wish};
 use crate::support::proxy::Proxy;
 use crate::support::server::TEMPLATE;
 use crate::support::sse::numbered;
-use crate::support::{Api, World, eventually, in_time};
+use crate::support::{Api, Frame, World, eventually, in_time};
 
 /// The API promises its 503 within this time.
 const PROMISED: Duration = Duration::from_secs(3);
@@ -86,11 +86,8 @@ async fn lose_and_restore(loss: Loss) {
     let mut proxy = Proxy::new(&world.database.options);
     let server = world.server_at(&proxy.url(), &["--lease", "3s"]).await;
     let mut pause = world.script().pause_at(Operation::PowerOn);
-    let id = eventually("PostgreSQL", async || {
-        let reply = server.post(&wish("a", TEMPLATE)).await;
-        (reply.status == 201).then(|| reply.read::<app::api::Request>().id)
-    })
-    .await;
+    server.ready().await;
+    let id = server.ask("a", TEMPLATE).await.id;
     in_time("the pause", pause.reached()).await;
     let mut stream = server.stream(id).await;
     let snapshot = stream.until_event("snapshot").await;
@@ -111,15 +108,17 @@ async fn lose_and_restore(loss: Loss) {
 
     proxy.restore();
     let back = Instant::now();
-    stream.until_event("ping").await;
-    late.until_event("ping").await;
+    // What was missed, or word that there is nothing: whatever comes first says that all is well.
+    let is_well = |frame: &Frame| frame.name() == "ping" || frame.is_numbered();
+    let mut frames = stream.until(is_well).await;
+    late.until(is_well).await;
     eventually("the API", async || {
         (server.get(&format!("/api/requests/{id}")).await.status == 200).then_some(())
     })
     .await;
     assert!(back.elapsed() < Duration::from_secs(10), "back after {:?}", back.elapsed());
-    let numbers: Vec<_> =
-        numbered(&stream.to_end().await).iter().map(|frame| frame.seq().expect("one")).collect();
+    frames.extend(stream.to_end().await);
+    let numbers: Vec<_> = numbered(&frames).iter().filter_map(Frame::seq).collect();
     let first = snapshot.seq().expect("a number") + 1;
     assert_eq!(numbers, (first..).take(numbers.len()).collect::<Vec<_>>());
     assert_eq!(server.progress(id).await.status, Status::Ready);
@@ -147,8 +146,7 @@ async fn a_postgresql_that_is_not_there_at_the_start_is_waited_for() {
     let server = world.server_at(&proxy.url(), &[]).await;
     assert_away(&server, Uuid::now_v7()).await;
     proxy.restore();
-    eventually("readiness", async || (server.get("/readyz").await.status == 200).then_some(()))
-        .await;
+    server.ready().await;
     let id = server.ask("a", TEMPLATE).await.id;
     assert_eq!(server.ended(id).await.status, Status::Ready);
 }
@@ -161,15 +159,16 @@ async fn a_server_without_its_database_can_be_stopped() {
         let mut proxy = Proxy::new(&world.database.options);
         let server = world.server_at(&proxy.url(), &[]).await;
         let mut pause = world.script().pause_at(Operation::Clone);
-        eventually("readiness", async || (server.get("/readyz").await.status == 200).then_some(()))
-            .await;
+        server.ready().await;
         let id = server.ask("a", TEMPLATE).await.id;
         in_time("the pause", pause.reached()).await;
+        let mut stream = server.stream(id).await;
+        stream.until_event("snapshot").await;
         match loss {
             Loss::Cut => proxy.cut(),
             Loss::Dead => proxy.die(),
         }
-        server.stream(id).await.until_event("degraded").await;
+        stream.until_event("degraded").await;
         let begun = Instant::now();
         server.stop().await;
         assert!(begun.elapsed() < Duration::from_secs(15), "{loss:?}: {:?}", begun.elapsed());
@@ -185,8 +184,7 @@ async fn a_commit_whose_reply_was_lost_is_recorded_and_told_once() {
         let world = World::new().await;
         let proxy = Proxy::new(&world.database.options);
         let server = world.server_at(&proxy.url(), &[]).await;
-        eventually("readiness", async || (server.get("/readyz").await.status == 200).then_some(()))
-            .await;
+        server.ready().await;
         let mut pause = world.script().pause_at(operation);
         let id = server.ask("a", TEMPLATE).await.id;
         in_time("the pause", pause.reached()).await;
@@ -208,8 +206,7 @@ async fn a_failed_try_whose_commit_was_not_heard_of_is_told_once() {
     let world = World::new().await;
     let proxy = Proxy::new(&world.database.options);
     let server = world.server_at(&proxy.url(), &[]).await;
-    eventually("readiness", async || (server.get("/readyz").await.status == 200).then_some(()))
-        .await;
+    server.ready().await;
     let mut pause = world.script().pause_after(Operation::PowerOn);
     let id = server.ask("a", "demo-flaky").await.id;
     in_time("the pause", pause.reached()).await;

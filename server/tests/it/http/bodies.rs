@@ -116,6 +116,17 @@ async fn all_wrong_fields_are_named_at_once() {
         (json!({ "name": "a", "template": "no-such", "cpus": 1, "memoryMib": 1024 }), vec![
             "template",
         ]),
+        // What only vCenter knows is told together with the rest.
+        (json!({ "name": "A", "template": "no-such", "cpus": 0, "memoryMib": 1024 }), vec![
+            "name",
+            "template",
+            "cpus",
+        ]),
+        (json!({ "name": "a", "template": "no-such", "cpus": "1", "memoryMib": 1024, "x": 1 }), vec![
+            "x",
+            "cpus",
+            "template",
+        ]),
     ] {
         let reply = server.post(&body).await;
         assert_eq!(reply.status, 422, "{body}: {reply:?}");

@@ -85,7 +85,6 @@ async fn what_is_no_id_names_no_request() {
         id.urn().to_string(),
         format!("{id}x"),
         format!("%20{id}"),
-        "%ff".to_owned(),
         "%00".to_owned(),
         "%2e%2e".to_owned(),
         "a".repeat(4_000),
@@ -95,6 +94,18 @@ async fn what_is_no_id_names_no_request() {
             assert_eq!(reply.status, 404, "{path:.80}: {reply:?}");
             assert_eq!(reply.problem().kind, "urn:stagewatch:problem:not-found");
         }
+    }
+}
+
+/// It is no text at all, so it names nothing; still it is told as everything is.
+#[tokio::test]
+async fn a_path_that_cannot_be_read_is_a_problem() {
+    let world = World::new().await;
+    let server = world.server().await;
+    for path in paths("%ff") {
+        let reply = server.get(&path).await;
+        assert_eq!(reply.status, 400, "{path}: {reply:?}");
+        reply.problem();
     }
 }
 

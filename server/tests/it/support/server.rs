@@ -50,11 +50,14 @@ impl Site {
         self.script().vms().into_iter().filter(|vm| vm.mark == mark).collect()
     }
 
-    /// A server here, with its database at this address.
+    /// A server here, with its database at this address. It may not be ready yet.
     pub(crate) async fn server_at(&self, database_url: &str, settings: &[&str]) -> TestServer {
         let folder = self.folder.path().to_str().expect("a plain path");
         let own = ["--listen", "127.0.0.1:0", "--database-url", database_url, "--data-dir", folder];
-        let args = ["stagewatch"].iter().chain(&own).chain(settings);
+        // A vCenter that a test holds must not be given up for silent while the test looks around.
+        let patient = ["--lease", "10m", "--vsphere-call-timeout", "5m"];
+        let patient = if settings.contains(&"--lease") { &[][..] } else { &patient[..] };
+        let args = ["stagewatch"].iter().chain(&own).chain(patient).chain(settings);
         let config = Config::read(args).expect("good settings");
         TestServer::start(config, self.vcenter.clone()).await
     }
@@ -86,14 +89,16 @@ impl World {
         Self { database: TestDatabase::new().await, site: Site::new(delay) }
     }
 
-    /// A server in this world.
+    /// A server in this world, ready for work.
     pub(crate) async fn server(&self) -> TestServer {
         self.server_with(&[]).await
     }
 
     /// A server with these settings too.
     pub(crate) async fn server_with(&self, settings: &[&str]) -> TestServer {
-        self.server_at(&self.database.url(), settings).await
+        let server = self.server_at(&self.database.url(), settings).await;
+        server.ready().await;
+        server
     }
 
     /// Lets every lease run out now, as time would. For leases that nobody renews any more.
@@ -146,6 +151,12 @@ impl TestServer {
         let server = started.expect("no panic").unwrap_or_else(|error| panic!("{error:#}"));
         let address = server.address();
         Self { runtime: Some(runtime), server: Some(server), address, api: Api::new(address) }
+    }
+
+    /// Waits until it can do its work.
+    pub(crate) async fn ready(&self) {
+        let ready = async || (self.get("/readyz").await.status == 200).then_some(());
+        eventually("readiness", ready).await;
     }
 
     /// Stops it as Ctrl-C does.

@@ -7,8 +7,9 @@ use reqwest::Response;
 use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::Instant;
 
-use super::in_time;
+use super::{PATIENCE, in_time};
 
 /// One block of a stream, up to its empty line.
 #[derive(Clone, PartialEq, Eq)]
@@ -131,15 +132,29 @@ impl EventStream {
     }
 
     /// Reads until this block has come, and returns it with all before it.
-    pub(crate) async fn until(&mut self, mut is_it: impl FnMut(&Frame) -> bool) -> Vec<Frame> {
+    pub(crate) async fn until(&mut self, is_it: impl FnMut(&Frame) -> bool) -> Vec<Frame> {
+        let (frames, found) = self.read_until(is_it).await;
+        assert!(found, "the stream ended before what was waited for: {frames:#?}");
+        frames
+    }
+
+    /// Reads until this block or the end, and says whether the block was found. What has come so far
+    /// is shown when it takes too long: a stream that lives says so for ever.
+    async fn read_until(
+        &mut self,
+        mut is_it: impl FnMut(&Frame) -> bool,
+    ) -> (Vec<Frame>, bool) {
+        let deadline = Instant::now() + PATIENCE;
         let mut frames = Vec::new();
         while let Some(frame) = self.next().await {
+            let found = is_it(&frame);
             frames.push(frame);
-            if frames.last().is_some_and(&mut is_it) {
-                return frames;
+            if found {
+                return (frames, true);
             }
+            assert!(Instant::now() < deadline, "in vain waited for an event: {frames:#?}");
         }
-        panic!("the stream ended before what was waited for: {frames:#?}")
+        (frames, false)
     }
 
     /// Reads until the first event of this name.
@@ -155,11 +170,7 @@ impl EventStream {
 
     /// All blocks up to the end of the stream.
     pub(crate) async fn to_end(&mut self) -> Vec<Frame> {
-        let mut frames = Vec::new();
-        while let Some(frame) = self.next().await {
-            frames.push(frame);
-        }
-        frames
+        self.read_until(|_| false).await.0
     }
 
     /// Reads until the connection ends or breaks: a server that was killed says no good-bye.
