@@ -52,6 +52,9 @@ const LISTEN_PAUSE: Duration = Duration::from_millis(100);
 /// File descriptors that are not for connections: PostgreSQL, vCenter, files, logs.
 const RESERVED_FILES: u64 = 200;
 
+/// The file limit to go by where the kernel does not tell: the usual one.
+const FILES_UNKNOWN: u64 = 1024;
+
 /// Connections that are taken however low the file limit is: below it nothing would work at all.
 const CONNECTIONS_MIN: usize = 16;
 
@@ -417,7 +420,7 @@ fn places(max_streams: u32) -> (usize, usize) {
 /// How many files this process may open; the soft limit is raised to the hard one first.
 fn file_limit() -> u64 {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return FILES_UNKNOWN };
     match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
         Ok(()) => hard,
         Err(_) => soft,

@@ -180,9 +180,7 @@ impl Requests {
         idempotency: Option<&Idempotency>,
     ) -> Result<Option<RequestId>, RequestError> {
         match idempotency {
-            Some(idempotency) => {
-                self.store.find(&viewer.0, idempotency).await.map_err(from_create)
-            }
+            Some(idempotency) => self.store.find(&viewer.0, idempotency).await.map_err(from_create),
             None => Ok(None),
         }
     }

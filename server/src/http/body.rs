@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
+use super::query::UNKNOWN_KEY_CHARS_MAX;
 use crate::domain::spec::{RawNetwork, RawSpec};
 
 /// The largest body that is read: a wish for a VM has a few hundred bytes.
@@ -125,8 +126,7 @@ impl ReadSpec {
 
     fn unknown(&mut self, prefix: &str, object: &Map<String, Value>, known: &[&str]) {
         for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
-            // A key may be as long as the body: what is repeated of it has a limit too.
-            let key: String = key.chars().take(64).collect();
+            let key: String = key.chars().take(UNKNOWN_KEY_CHARS_MAX).collect();
             self.wrong(&format!("{prefix}{key}"), "is not a field of a request");
         }
     }

@@ -32,6 +32,13 @@ use crate::domain::spec::{MEMORY_STEP_MIB, RawNetwork, RawSpec};
 /// How many requests the list shows at once.
 const LIST_ROWS: u32 = 50;
 
+/// The longest field of the form that is typed back, in characters: it goes into an address, and no
+/// valid value is longer.
+const FIELD_CHARS_MAX: usize = 200;
+
+/// The longest key of a form: ours is a UUID. A longer one is nobody's, and counts as none.
+const FORM_KEY_CHARS_MAX: usize = 64;
+
 /// The routes of all pages, and of the form.
 pub fn routes(state: &AppState, options: &LeptosOptions) -> Router<AppState> {
     let routes = generate_route_list(app::App);
@@ -218,7 +225,7 @@ async fn submit(
 ) -> Result<Response, Response> {
     let draft = read_form(request).await.map_err(|error| plain(&error))?;
     let (raw, errors) = read_draft(&draft);
-    let key = Some(draft.key.clone()).filter(|key| (1..=64).contains(&key.len()));
+    let key = Some(draft.key.clone()).filter(|key| (1..=FORM_KEY_CHARS_MAX).contains(&key.len()));
     let accepted = if errors.is_empty() {
         let accepting = in_time(state.requests.accept(&viewer, &raw, key));
         accepting.await.map_err(|error| plain(&error))?
@@ -247,8 +254,7 @@ async fn read_form(request: Request) -> Result<Draft, ApiError> {
     let body = body::bytes(request.into_body()).await?;
     let mut draft = Draft::default();
     for (key, value) in form_urlencoded::parse(&body) {
-        // A field longer than any valid value is cut: it goes back into an address.
-        let value: String = value.chars().take(200).collect();
+        let value: String = value.chars().take(FIELD_CHARS_MAX).collect();
         match key.as_ref() {
             "name" => draft.name = value,
             "template" => draft.template = value,

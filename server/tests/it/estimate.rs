@@ -62,7 +62,7 @@ async fn with_nothing_to_learn_from_nothing_is_told() {
     let world = World::with_delay(Duration::from_millis(30)).await;
     let server = world.server().await;
     let id = server.ask("a", TEMPLATE).await.id;
-    let frames = server.stream(id).await.to_end().await;
+    let frames = server.stream(id).await.rest().await;
     let told = frames.iter().filter(|frame| frame.id.is_some()).map(|frame| {
         let data = frame.json();
         let progress = data.get("progress").unwrap_or(&data).clone();
@@ -99,9 +99,9 @@ async fn after_five_runs_the_sixth_is_told_their_average_everywhere() {
     assert_current_stage(&snapshot.progress(), &means);
     let epoch = snapshot.id.expect("an id").rsplit_once('.').expect("a number").0.to_owned();
     pause.release();
-    stream.to_end().await;
+    stream.rest().await;
 
-    let frames = numbered(&server.stream_after(id, &format!("{epoch}.0")).await.to_end().await);
+    let frames = numbered(&server.stream_after(id, &format!("{epoch}.0")).await.rest().await);
     // In the order of the journal: asked for, started, and the stages as they are entered.
     let expected = [from(0), from(1), from(1), from(2), from(3), from(4)];
     for (frame, remaining_ms) in frames.iter().zip(expected) {

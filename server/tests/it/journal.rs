@@ -30,11 +30,8 @@ fn new_request(name: &str, key: Option<(&str, &str)>) -> NewRequest {
         network: None,
     };
     let owner = Owner::local();
-    let event = VmEvent::VmRequested {
-        spec: spec.clone(),
-        owner: owner.clone(),
-        slow_after_ms: 600_000,
-    };
+    let event =
+        VmEvent::VmRequested { spec: spec.clone(), owner: owner.clone(), slow_after_ms: 600_000 };
     NewRequest {
         spec,
         owner,

@@ -32,7 +32,13 @@ enum Crates {
 
 /// Our own modules at the top.
 const TOP: [&str; 8] = [
-    "application", "bootstrap", "config", "domain", "http", "infrastructure", "shutdown",
+    "application",
+    "bootstrap",
+    "config",
+    "domain",
+    "http",
+    "infrastructure",
+    "shutdown",
     "telemetry",
 ];
 
@@ -56,8 +62,18 @@ const RULES: [Rule; 7] = [
         layer: &["application"],
         modules: &["domain"],
         crates: Crates::AllBut(&[
-            "app", "axum", "hyper", "hyper_util", "leptos", "leptos_axum", "reqwest", "serde",
-            "serde_json", "sqlx", "tower", "tower_http",
+            "app",
+            "axum",
+            "hyper",
+            "hyper_util",
+            "leptos",
+            "leptos_axum",
+            "reqwest",
+            "serde",
+            "serde_json",
+            "sqlx",
+            "tower",
+            "tower_http",
         ]),
         may_await: true,
         why: "the application knows ports, and neither adapters nor the wire",
@@ -186,7 +202,11 @@ fn an_import_against_the_arrows_would_be_found() {
         ("domain/ports/clock.rs", "use super::super::super::http::x;", "use super::super::stage;"),
         ("application/feed.rs", "use crate::{domain::ids, http::text};", "use crate::domain::ids;"),
         ("application/feed.rs", "use app::api;", "use tokio::sync;"),
-        ("application/feed/topic.rs", "use super::super::super::infrastructure::x;", "use super::x;"),
+        (
+            "application/feed/topic.rs",
+            "use super::super::super::infrastructure::x;",
+            "use super::x;",
+        ),
         ("application/feed.rs", "fn f(x: &sqlx::PgPool) {}", "fn f() -> &str { \"sqlx::PgPool\" }"),
         ("infrastructure/clock.rs", "use crate::application::feed;", "use sqlx::PgPool;"),
         ("infrastructure/clock.rs", "let x = crate::http::router();", "let x = self.http();"),
@@ -198,7 +218,11 @@ fn an_import_against_the_arrows_would_be_found() {
         let crates = dependencies();
         let found = |text: &str| violations(Path::new(path), text, &crates);
         assert_eq!(found(wrong).len(), 1, "{path}: {wrong}");
-        assert!(found(wrong)[0].starts_with(&format!("src/{path}:1: names ")), "{:?}", found(wrong));
+        assert!(
+            found(wrong)[0].starts_with(&format!("src/{path}:1: names ")),
+            "{:?}",
+            found(wrong)
+        );
         assert_eq!(found(right), [""; 0], "{path}: {right}");
     }
 }

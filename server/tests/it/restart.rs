@@ -44,7 +44,7 @@ fn marks(data_dir: &Path) -> Vec<String> {
 
 /// All events of a request's journal as frames, to its end.
 async fn all_events(program: &Program, id: Uuid, epoch: &str) -> Vec<Frame> {
-    numbered(&program.stream_after(id, &format!("{epoch}.0")).await.to_end().await)
+    numbered(&program.stream_after(id, &format!("{epoch}.0")).await.rest().await)
 }
 
 #[tokio::test]
@@ -54,7 +54,9 @@ async fn a_program_that_is_killed_in_each_stage_goes_on_with_its_data_and_stream
     let mut requests = Vec::new();
     let mut program = start(data_dir).await;
     for (round, stage) in
-        ["CREATED", "CLONING", "CONFIGURING", "POWERING_ON", "WAITING_FOR_NETWORK"].iter().enumerate()
+        ["CREATED", "CLONING", "CONFIGURING", "POWERING_ON", "WAITING_FOR_NETWORK"]
+            .iter()
+            .enumerate()
     {
         let id = program.ask(&format!("vm-{round}"), TEMPLATE).await.id;
         let mut stream = program.stream(id).await;
@@ -77,11 +79,20 @@ async fn a_program_that_is_killed_in_each_stage_goes_on_with_its_data_and_stream
             kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it was running");
         }
         program = start(data_dir).await;
-        let rest = program.stream_after(id, &last_id).await.to_end().await;
+        let rest = program.stream_after(id, &last_id).await.rest().await;
         let all = all_events(&program, id, epoch).await;
 
-        let resumed = program.event_names(id).await.iter().filter(|name| *name == "VmProvisioningResumed").count();
-        assert!(resumed == 1 || *stage == "CREATED", "{stage}: {:?}", program.event_names(id).await);
+        let resumed = program
+            .event_names(id)
+            .await
+            .iter()
+            .filter(|name| *name == "VmProvisioningResumed")
+            .count();
+        assert!(
+            resumed == 1 || *stage == "CREATED",
+            "{stage}: {:?}",
+            program.event_names(id).await
+        );
         assert_eq!(program.progress(id).await.status, Status::Ready, "{stage}");
         assert_story(&program.history(id).await);
         let numbers: Vec<u32> = all.iter().filter_map(Frame::seq).collect();
@@ -137,7 +148,7 @@ async fn ctrl_c_ends_the_program_its_streams_and_its_postgresql() {
     let pid = postmaster(&folder.path().join("postgres/data")).expect("a postmaster");
     let log = program.log();
     assert!(program.interrupt().await.success(), "{log}");
-    stream.to_end().await;
+    stream.rest().await;
     assert!(kill(Pid::from_raw(pid), None).is_err(), "PostgreSQL has ended too");
 
     let program = start(folder.path()).await;

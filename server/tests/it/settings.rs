@@ -53,7 +53,9 @@ async fn what_a_vcenter_needs_is_asked_for() {
     assert!(refused(&[url]).await.starts_with("VSPHERE_USERNAME"));
     assert!(refused(&[url, user]).await.starts_with("VSPHERE_PASSWORD"));
     let file = ("VSPHERE_PASSWORD_FILE", "/nowhere/password");
-    assert!(refused(&[url, user, file]).await.starts_with("VSPHERE_PASSWORD_FILE=/nowhere/password"));
+    assert!(
+        refused(&[url, user, file]).await.starts_with("VSPHERE_PASSWORD_FILE=/nowhere/password")
+    );
 }
 
 #[tokio::test]

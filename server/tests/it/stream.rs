@@ -36,7 +36,7 @@ pub(crate) async fn epoch(server: &TestServer, id: Uuid) -> String {
 /// All events of the journal, from the first one on, until the request ends.
 async fn all_events(server: &TestServer, id: Uuid) -> Vec<Frame> {
     let begin = format!("{}.0", epoch(server, id).await);
-    crate::support::sse::numbered(&server.stream_after(id, &begin).await.to_end().await)
+    crate::support::sse::numbered(&server.stream_after(id, &begin).await.rest().await)
 }
 
 /// The bytes of frames.

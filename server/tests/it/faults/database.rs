@@ -11,8 +11,8 @@ use crate::saga::story::{assert_story, assert_uninterrupted};
 use crate::support::client::{events, wish};
 use crate::support::proxy::Proxy;
 use crate::support::server::TEMPLATE;
-use crate::support::sse::numbered;
-use crate::support::{Api, Frame, World, eventually, in_time};
+use crate::support::sse::{Frame, numbered};
+use crate::support::{Api, World, eventually, in_time};
 
 /// The API promises its 503 within this time.
 const PROMISED: Duration = Duration::from_secs(3);
@@ -117,7 +117,7 @@ async fn lose_and_restore(loss: Loss) {
     })
     .await;
     assert!(back.elapsed() < Duration::from_secs(10), "back after {:?}", back.elapsed());
-    frames.extend(stream.to_end().await);
+    frames.extend(stream.rest().await);
     let numbers: Vec<_> = numbered(&frames).iter().filter_map(Frame::seq).collect();
     let first = snapshot.seq().expect("a number") + 1;
     assert_eq!(numbers, (first..).take(numbers.len()).collect::<Vec<_>>());
@@ -192,9 +192,9 @@ async fn a_commit_whose_reply_was_lost_is_recorded_and_told_once() {
         let head = stream.until_event("snapshot").await.seq().expect("a number");
         proxy.lose_next_commit_reply();
         pause.release();
-        let frames = numbered(&stream.to_end().await);
+        let frames = numbered(&stream.rest().await);
         assert!(!proxy.still_loses_a_commit_reply(), "{operation:?}: it was lost");
-        assert_eq!(frames.first().and_then(|frame| frame.seq()), Some(head + 1));
+        assert_eq!(frames.first().and_then(Frame::seq), Some(head + 1));
         assert_uninterrupted(&server, id).await;
         assert_eq!(server.progress(id).await.status, Status::Ready);
     }

@@ -13,8 +13,7 @@ async fn an_accepted_request_is_told_whole_and_is_where_it_says() {
     let world = World::new().await;
     let _pause = world.script().pause_at(Operation::Clone);
     let server = world.server().await;
-    let network =
-        json!({ "name": "lab", "ipAddress": "10.20.30.40/24", "gateway": "10.20.30.1" });
+    let network = json!({ "name": "lab", "ipAddress": "10.20.30.40/24", "gateway": "10.20.30.1" });
     let mut body = wish("build-agent-07", TEMPLATE);
     body["network"] = network;
     let reply = server.post(&body).await;
@@ -101,8 +100,7 @@ async fn the_same_key_and_body_is_the_same_request() {
         "{{ \"memoryMib\": 4096,\n \"cpus\": 2, \"template\": \"{TEMPLATE}\", \"network\": null, \"name\": \"a\" }}"
     );
     let headers = [("idempotency-key", "k"), ("content-type", "application/json")];
-    let again =
-        server.send(reqwest::Method::POST, "/api/requests", &headers, said_otherwise).await;
+    let again = server.send(reqwest::Method::POST, "/api/requests", &headers, said_otherwise).await;
     assert_eq!((again.status, again.read::<Request>().id), (200, id));
 
     let other = ask("k", wish("b", TEMPLATE)).await;

@@ -102,31 +102,31 @@ async fn all_wrong_fields_are_named_at_once() {
                 "disk": 1, "Name": "a", "network": { "mac": "", "ipAddress": 5 } }),
             vec!["Name", "disk", "network.mac", "network.ipAddress", "cpus", "name"],
         ),
-        (json!({ "name": "a", "template": TEMPLATE, "cpus": 0, "memoryMib": -4 }), vec![
-            "cpus",
-            "memoryMib",
-        ]),
-        (json!({ "name": "a", "template": TEMPLATE, "cpus": 1e3, "memoryMib": 1e99 }), vec![
-            "cpus",
-            "memoryMib",
-        ]),
-        (json!({ "name": "a", "template": "a\u{0}b", "cpus": 1, "memoryMib": 1024 }), vec![
-            "template",
-        ]),
-        (json!({ "name": "a", "template": "no-such", "cpus": 1, "memoryMib": 1024 }), vec![
-            "template",
-        ]),
+        (
+            json!({ "name": "a", "template": TEMPLATE, "cpus": 0, "memoryMib": -4 }),
+            vec!["cpus", "memoryMib"],
+        ),
+        (
+            json!({ "name": "a", "template": TEMPLATE, "cpus": 1e3, "memoryMib": 1e99 }),
+            vec!["cpus", "memoryMib"],
+        ),
+        (
+            json!({ "name": "a", "template": "a\u{0}b", "cpus": 1, "memoryMib": 1024 }),
+            vec!["template"],
+        ),
+        (
+            json!({ "name": "a", "template": "no-such", "cpus": 1, "memoryMib": 1024 }),
+            vec!["template"],
+        ),
         // What only vCenter knows is told together with the rest.
-        (json!({ "name": "A", "template": "no-such", "cpus": 0, "memoryMib": 1024 }), vec![
-            "name",
-            "template",
-            "cpus",
-        ]),
-        (json!({ "name": "a", "template": "no-such", "cpus": "1", "memoryMib": 1024, "x": 1 }), vec![
-            "x",
-            "cpus",
-            "template",
-        ]),
+        (
+            json!({ "name": "A", "template": "no-such", "cpus": 0, "memoryMib": 1024 }),
+            vec!["name", "template", "cpus"],
+        ),
+        (
+            json!({ "name": "a", "template": "no-such", "cpus": "1", "memoryMib": 1024, "x": 1 }),
+            vec!["x", "cpus", "template"],
+        ),
     ] {
         let reply = server.post(&body).await;
         assert_eq!(reply.status, 422, "{body}: {reply:?}");
@@ -168,7 +168,8 @@ async fn names_and_sizes_have_the_limits_of_the_protocol() {
         ("b", 1, 258, 422),
         ("b", 1, 1_048_580, 422),
     ] {
-        let body = json!({ "name": name, "template": TEMPLATE, "cpus": cpus, "memoryMib": memory_mib });
+        let body =
+            json!({ "name": name, "template": TEMPLATE, "cpus": cpus, "memoryMib": memory_mib });
         assert_eq!(server.post(&body).await.status, status, "{body}");
     }
 }
@@ -179,7 +180,8 @@ async fn the_limits_are_settings() {
     let server = world.server_with(&["--cpus", "2-4", "--memory-mib", "512-1024"]).await;
     let ask = |cpus: u32, memory_mib: u32| {
         let name = format!("vm-{cpus}-{memory_mib}");
-        let body = json!({ "name": name, "template": TEMPLATE, "cpus": cpus, "memoryMib": memory_mib });
+        let body =
+            json!({ "name": name, "template": TEMPLATE, "cpus": cpus, "memoryMib": memory_mib });
         let api = (*server).clone();
         async move { api.post(&body).await }
     };

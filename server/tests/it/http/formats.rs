@@ -21,7 +21,10 @@ fn check(path: &str, value: &Value) -> usize {
                 let small = key.starts_with(|c: char| c.is_ascii_lowercase());
                 assert!(plain && small, "{path}.{key}");
                 let is_time = key.ends_with("At") || key == "at" || key == "serverTime";
-                assert!(!is_time || value.is_null() || is_timestamp(value), "{path}.{key}: {value}");
+                assert!(
+                    !is_time || value.is_null() || is_timestamp(value),
+                    "{path}.{key}: {value}"
+                );
                 check(&format!("{path}.{key}"), value)
             })
             .sum(),
@@ -76,7 +79,7 @@ async fn every_answer_is_in_camel_case_with_times_in_utc_and_milliseconds() {
         [("a", TEMPLATE), ("b", "demo-flaky"), ("c", "demo-no-address"), ("d", TEMPLATE)]
     {
         let request = server.ask(name, template).await;
-        for frame in server.stream(request.id).await.to_end().await {
+        for frame in server.stream(request.id).await.rest().await {
             if frame.data.is_some() {
                 times += check(name, &frame.json());
             }
@@ -91,7 +94,11 @@ async fn every_answer_is_in_camel_case_with_times_in_utc_and_milliseconds() {
     }
     for path in ["/api/requests", "/api/templates", "/healthz", "/readyz"] {
         let reply = server.get(path).await;
-        assert_eq!((reply.status, reply.header("content-type")), (200, "application/json"), "{path}");
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (200, "application/json"),
+            "{path}"
+        );
         times += check(path, &reply.json());
     }
     assert!(times > 200, "{times} times were seen");
@@ -108,9 +115,26 @@ async fn the_progress_has_the_fields_of_the_protocol_and_no_other() {
     assert_eq!(
         fields(&progress),
         [
-            "attempt", "attempts", "currentStage", "details", "elapsedMs", "endedAt", "estimate",
-            "failure", "left", "message", "requestId", "seq", "serverTime", "slow", "slowAfterMs",
-            "stages", "startedAt", "status", "undo", "waiting",
+            "attempt",
+            "attempts",
+            "currentStage",
+            "details",
+            "elapsedMs",
+            "endedAt",
+            "estimate",
+            "failure",
+            "left",
+            "message",
+            "requestId",
+            "seq",
+            "serverTime",
+            "slow",
+            "slowAfterMs",
+            "stages",
+            "startedAt",
+            "status",
+            "undo",
+            "waiting",
         ]
     );
     let stages = progress["stages"].as_array().expect("stages");
@@ -139,12 +163,28 @@ async fn the_progress_has_the_fields_of_the_protocol_and_no_other() {
     assert_eq!(progress["status"], "provisioning");
     assert_eq!(progress["currentStage"], "POWERING_ON");
     assert_eq!((&progress["attempt"], &progress["slowAfterMs"]), (&1.into(), &600_000.into()));
+}
+
+#[tokio::test]
+async fn a_request_has_the_fields_of_the_protocol_and_no_other() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let request = server.ask("a", TEMPLATE).await;
     let row = server.get(&request.links.this).await.json();
     assert_eq!(
         fields(&row),
         [
-            "cpus", "createdAt", "id", "links", "memoryMib", "name", "network", "requestedBy",
-            "status", "template", "vm",
+            "cpus",
+            "createdAt",
+            "id",
+            "links",
+            "memoryMib",
+            "name",
+            "network",
+            "requestedBy",
+            "status",
+            "template",
+            "vm",
         ]
     );
     assert_eq!(fields(&row["links"]), ["events", "page", "progress", "self"]);

@@ -171,12 +171,11 @@ async fn the_history_is_the_journal_in_pages() {
         assert_eq!(walked.last().expect("a row").seq, after);
     }
     assert_eq!(walked, all);
-    let rows: Vec<(i32, String, i32, Value)> = sqlx::query_as(
-        "select seq, type, schema_version, payload from events order by seq",
-    )
-    .fetch_all(&world.database.pool)
-    .await
-    .unwrap();
+    let rows: Vec<(i32, String, i32, Value)> =
+        sqlx::query_as("select seq, type, schema_version, payload from events order by seq")
+            .fetch_all(&world.database.pool)
+            .await
+            .unwrap();
     let told = all.into_iter().map(|item| {
         let numbers = (i32::try_from(item.seq), i32::try_from(item.schema_version));
         (numbers.0.expect("small"), item.kind, numbers.1.expect("small"), item.payload)

@@ -163,7 +163,8 @@ async fn a_method_that_a_route_does_not_take_is_refused_with_those_that_it_does(
 async fn outside_the_api_what_is_not_there_is_a_page() {
     let world = World::new().await;
     let server = world.server().await;
-    for path in ["/nothing", "/requests/nothing", "/apiary", &format!("/requests/{}", Uuid::nil())] {
+    for path in ["/nothing", "/requests/nothing", "/apiary", &format!("/requests/{}", Uuid::nil())]
+    {
         let reply = server.get(path).await;
         assert_eq!(reply.status, 404, "{path}");
         assert!(reply.header("content-type").starts_with("text/html"), "{path}: {reply:?}");

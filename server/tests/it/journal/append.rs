@@ -106,10 +106,7 @@ async fn what_cannot_be_recorded_whole_is_not_recorded_at_all() {
     // The read model is written last.
     rename("provisioning_progress", "gone").await;
     let refused = store.append(append(request, 1, vec![entered(Stage::Cloning)])).await;
-    assert!(
-        matches!(refused, Err(AppendError::Store(StoreError::Unexpected(_)))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(AppendError::Store(StoreError::Unexpected(_)))), "{refused:?}");
     rename("gone", "provisioning_progress").await;
     assert_eq!(numbers(&database.pool, request).await, [1]);
     let again = store.append(append(request, 1, vec![entered(Stage::Cloning)])).await;

@@ -153,8 +153,8 @@ fn every_file_decodes_and_comes_out_as_it_was() {
         let version = parts.next().and_then(|version| version.strip_prefix('v'));
         let version: i32 = version.and_then(|version| version.parse().ok()).expect("the version");
         let payload = read(&file);
-        let (event, told) =
-            decode(REQUEST, kind, version, &payload).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let (event, told) = decode(REQUEST, kind, version, &payload)
+            .unwrap_or_else(|error| panic!("{name}: {error:?}"));
         assert_eq!(event.type_name(), kind);
         if version == SCHEMA_VERSION {
             assert_eq!(encode(&NewEvent { event, told }).expect("a payload"), payload, "{name}");

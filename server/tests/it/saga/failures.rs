@@ -7,7 +7,7 @@ use server::infrastructure::vsphere::simulated::{Failure, Operation};
 use super::story::{assert_numbered_in_order, assert_story};
 use crate::support::World;
 use crate::support::server::TEMPLATE;
-use crate::support::sse::numbered;
+use crate::support::sse::{Frame, numbered};
 
 fn fault(kind: &str) -> Fault {
     Fault { kind: kind.to_owned(), message: format!("words for {kind}"), existing_state: None }
@@ -74,10 +74,7 @@ async fn a_vm_without_an_address_is_powered_off_and_removed() {
 
     assert_eq!(progress.status, Status::Failed);
     assert_eq!(states(&progress), [Done, Undone, Undone, Undone, Failed, Skipped]);
-    assert_eq!(
-        undone(&progress),
-        [("power off", UndoState::Done), ("delete VM", UndoState::Done)]
-    );
+    assert_eq!(undone(&progress), [("power off", UndoState::Done), ("delete VM", UndoState::Done)]);
     let failure = progress.failure.expect("a failure");
     assert_eq!(failure.code, "no_address");
     assert_eq!(world.script().vms(), []);
@@ -92,10 +89,10 @@ async fn a_vm_that_cannot_be_removed_needs_attention_and_is_named() {
     world.script().fail(Operation::Destroy, 1, Failure::Refused(fault("NoPermission")));
     let server = world.server().await;
     let request = server.ask("stuck", "demo-fails-configuring").await;
-    let frames = server.stream(request.id).await.to_end().await;
+    let frames = server.stream(request.id).await.rest().await;
     let progress = server.progress(request.id).await;
 
-    assert_eq!(frames.last().map(|frame| frame.name()), Some("needs_attention"));
+    assert_eq!(frames.last().map(Frame::name), Some("needs_attention"));
     assert_eq!(progress.status, Status::NeedsAttention);
     assert_eq!(progress.left, ["VM stuck"]);
     let [undo] = &progress.undo[..] else { panic!("{:?}", progress.undo) };
@@ -114,7 +111,7 @@ async fn a_try_that_fails_is_told_and_repeated_until_the_vm_is_ready() {
     let mut stream = server.stream(request.id).await;
     let mut frames = stream.until(|frame| frame.name() == "retry").await;
     let waiting = server.progress(request.id).await.waiting.expect("what is waited for");
-    frames.extend(stream.to_end().await);
+    frames.extend(stream.rest().await);
     let progress = server.progress(request.id).await;
 
     assert_eq!(waiting.waiting_for, WaitingFor::Retry);
@@ -168,7 +165,7 @@ async fn a_vcenter_that_is_away_at_first_is_waited_for() {
     world.script().fail(Operation::Vcenter, 2, Failure::Unreachable);
     let server = world.server().await;
     let request = server.ask("a", TEMPLATE).await;
-    let frames = server.stream(request.id).await.to_end().await;
+    let frames = server.stream(request.id).await.rest().await;
 
     let names: Vec<String> = numbered(&frames).iter().map(|frame| frame.name().into()).collect();
     assert!(names.contains(&"retry".to_owned()), "{names:?}");

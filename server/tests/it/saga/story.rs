@@ -138,7 +138,7 @@ async fn no_stored_event_has_a_percentage() {
     ];
     let mut percentages = 0;
     for request in requests {
-        let frames = server.stream(request.id).await.to_end().await;
+        let frames = server.stream(request.id).await.rest().await;
         let live = frames.iter().filter(|frame| frame.name() == "live");
         percentages += live.filter(|frame| !frame.json()["percent"].is_null()).count();
     }
@@ -160,9 +160,9 @@ pub(crate) fn percentage_in(value: &Value) -> Option<String> {
         ["%", "percent", "pct"].iter().any(|word| lower.contains(word)).then(|| text.to_owned())
     };
     match value {
-        Value::Object(fields) => fields
-            .iter()
-            .find_map(|(key, value)| in_words(key).or_else(|| percentage_in(value))),
+        Value::Object(fields) => {
+            fields.iter().find_map(|(key, value)| in_words(key).or_else(|| percentage_in(value)))
+        }
         Value::Array(items) => items.iter().find_map(percentage_in),
         Value::String(text) => in_words(text),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,

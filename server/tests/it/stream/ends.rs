@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{LAST_SEQ, held_at_clone};
 use crate::support::client::events;
 use crate::support::server::TEMPLATE;
+use crate::support::sse::Frame;
 use crate::support::{World, in_time};
 
 #[tokio::test]
@@ -16,8 +17,8 @@ async fn an_ended_request_is_a_snapshot_and_the_end() {
         server.ended(id).await;
         let mut stream = server.stream(id).await;
         assert_eq!(stream.status, 200);
-        let frames = stream.to_end().await;
-        let names: Vec<&str> = frames.iter().map(|frame| frame.name()).collect();
+        let frames = stream.rest().await;
+        let names: Vec<&str> = frames.iter().map(Frame::name).collect();
         assert_eq!(names, ["", "snapshot"]);
         let progress = frames[1].progress();
         assert!(progress.status.has_ended() && !progress.slow, "{progress:?}");
@@ -32,7 +33,7 @@ async fn the_stream_ends_with_the_last_event() {
     let mut stream = server.stream(id).await;
     stream.until_event("snapshot").await;
     pause.release();
-    let frames = stream.to_end().await;
+    let frames = stream.rest().await;
     let last = frames.last().expect("the end");
     assert_eq!((last.name(), last.seq()), ("ready", Some(LAST_SEQ)));
 }

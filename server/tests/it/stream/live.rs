@@ -10,7 +10,7 @@ use server::infrastructure::vsphere::simulated::Operation;
 use super::{CLONING_SEQ, LAST_SEQ, all_events, epoch, held_at_clone, seqs};
 use crate::support::client::events;
 use crate::support::server::TEMPLATE;
-use crate::support::sse::numbered;
+use crate::support::sse::{Frame, numbered};
 use crate::support::{World, eventually, in_time};
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_reader_gets_the_snapshot_and_then_every_event_as_it_happens() {
     assert_eq!((asked.seq, asked.stages), (progress.seq, progress.stages));
 
     pause.release();
-    let frames = numbered(&stream.to_end().await);
+    let frames = numbered(&stream.rest().await);
     assert_eq!(seqs(&frames), (CLONING_SEQ + 1..=LAST_SEQ).collect::<Vec<_>>());
     let epoch = epoch(&server, id).await;
     for frame in &frames {
@@ -90,7 +90,9 @@ async fn every_row_of_the_journal_is_one_frame_with_the_name_of_the_protocol() {
         assert_eq!(frames.len(), history.len());
         for (frame, row) in frames.iter().zip(history) {
             let expected = match row.kind.as_str() {
-                "VmRequested" | "VmProvisioningStarted" | "VmProvisioningProgressUpdated" => "stage",
+                "VmRequested" | "VmProvisioningStarted" | "VmProvisioningProgressUpdated" => {
+                    "stage"
+                }
                 "VmProvisioningTryFailed" => "retry",
                 "VmProvisioned" => "ready",
                 "VmProvisioningUndoStarted" | "VmProvisioningStepUndone" => "undo",
@@ -106,7 +108,7 @@ async fn every_row_of_the_journal_is_one_frame_with_the_name_of_the_protocol() {
             fields.sort_unstable();
             assert_eq!(fields, ["at", "details", "progress", "seq", "stage", "state", "type"]);
         }
-        assert_eq!(frames.last().map(|frame| frame.name()), Some(last));
+        assert_eq!(frames.last().map(Frame::name), Some(last));
     }
 }
 
@@ -116,7 +118,7 @@ async fn vcenters_percentages_are_told_live_and_never_again() {
     let world = World::with_delay(Duration::from_millis(300)).await;
     let server = world.server().await;
     let id = server.ask("a", TEMPLATE).await.id;
-    let frames = server.stream(id).await.to_end().await;
+    let frames = server.stream(id).await.rest().await;
     let live: Vec<Live> = frames
         .iter()
         .filter(|frame| frame.name() == "live")
@@ -128,7 +130,7 @@ async fn vcenters_percentages_are_told_live_and_never_again() {
     assert!(live.iter().any(|live| live.percent.is_some_and(|percent| percent <= 100)), "{live:?}");
     assert!(live.iter().any(|live| live.details.is_some()), "{live:?}");
     let again = server.stream_after(id, &format!("{}.0", epoch(&server, id).await)).await;
-    let again = { again }.to_end().await;
+    let again = { again }.rest().await;
     assert!(again.iter().all(|frame| frame.name() != "live"), "{again:?}");
 }
 
@@ -158,7 +160,7 @@ async fn a_reader_at_another_server_sees_each_event_within_two_seconds() {
         seen.push(frame);
     }
     assert_eq!(seqs(&seen), (CLONING_SEQ + 1..=LAST_SEQ).collect::<Vec<_>>());
-    assert_eq!(super::bytes(&numbered(&near.to_end().await)), super::bytes(&seen));
+    assert_eq!(super::bytes(&numbered(&near.rest().await)), super::bytes(&seen));
 }
 
 #[tokio::test]
@@ -169,7 +171,7 @@ async fn many_readers_of_one_request_see_the_same_bytes() {
     for _ in 0..50 {
         let mut stream = server.stream(id).await;
         stream.until_event("snapshot").await;
-        readers.push(tokio::spawn(async move { numbered(&stream.to_end().await) }));
+        readers.push(tokio::spawn(async move { numbered(&stream.rest().await) }));
     }
     pause.release();
     let mut first: Option<Vec<crate::support::Frame>> = None;
@@ -211,10 +213,8 @@ async fn a_stream_too_many_is_told_when_to_come_back() {
     assert!(refused.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds >= 1));
     assert_eq!(server.get("/api/requests").await.status, 200, "others are served");
     drop(first);
-    eventually("a free place", async || {
-        (server.stream(id).await.status == 200).then_some(())
-    })
-    .await;
+    eventually("a free place", async || (server.stream(id).await.status == 200).then_some(()))
+        .await;
 }
 
 /// A question for the headers alone is answered, and takes no place among the streams.
@@ -227,8 +227,6 @@ async fn asking_for_the_headers_opens_no_stream() {
         assert_eq!((reply.status, reply.body.as_str()), (200, ""));
         assert_eq!(reply.header("content-type"), "text/event-stream");
     }
-    eventually("the only place", async || {
-        (server.stream(id).await.status == 200).then_some(())
-    })
-    .await;
+    eventually("the only place", async || (server.stream(id).await.status == 200).then_some(()))
+        .await;
 }

@@ -37,7 +37,7 @@ async fn a_slow_provisioning_is_told_in_page_stream_and_text() {
     assert!(page.body.contains(MESSAGE), "the page says so too");
 
     pause.release();
-    let rest = stream.to_end().await;
+    let rest = stream.rest().await;
     assert!(rest.iter().all(|frame| frame.name() != "slow"), "it is told once: {rest:?}");
     for frame in all_events(&server, id).await {
         let progress = frame.stage_event().progress;
@@ -57,7 +57,7 @@ async fn what_is_not_slow_yet_is_not_called_so() {
     let snapshot = stream.until_event("snapshot").await.progress();
     assert!(!snapshot.slow && snapshot.message.is_none());
     pause.release();
-    let frames = stream.to_end().await;
+    let frames = stream.rest().await;
     assert!(frames.iter().all(|frame| frame.name() != "slow"), "{frames:?}");
 }
 

@@ -17,8 +17,7 @@ async fn all_lines(mut stream: EventStream) -> Vec<String> {
 /// What is said after the time, which must have the form `12:04:30Z  `.
 fn said(line: &str) -> &str {
     let (time, said) = line.split_once("  ").unwrap_or_else(|| panic!("a time: {line}"));
-    let form: String =
-        time.chars().map(|c| if c.is_ascii_digit() { 'd' } else { c }).collect();
+    let form: String = time.chars().map(|c| if c.is_ascii_digit() { 'd' } else { c }).collect();
     assert_eq!(form, "dd:dd:ddZ", "{line}");
     said
 }
@@ -37,7 +36,8 @@ async fn one_line_an_event_from_the_beginning_to_the_end() {
     }
     pause.release();
     let rest = all_lines(stream).await;
-    let lines: Vec<&str> = begin.lines().map(said).chain(rest.iter().map(|line| said(line))).collect();
+    let lines: Vec<&str> =
+        begin.lines().map(said).chain(rest.iter().map(|line| said(line))).collect();
     for (line, begins) in lines.iter().zip([
         "● Created...  (queued)",
         "✓ Created (",

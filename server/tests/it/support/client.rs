@@ -157,7 +157,7 @@ impl Api {
 
     /// Waits until a request has ended, and returns its progress.
     pub(crate) async fn ended(&self, id: Uuid) -> Progress {
-        self.stream(id).await.to_end().await;
+        self.stream(id).await.rest().await;
         let progress = self.progress(id).await;
         assert!(progress.status.has_ended(), "{progress:?}");
         progress

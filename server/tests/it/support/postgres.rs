@@ -170,7 +170,10 @@ async fn connect(options: &PgConnectOptions) -> PgConnection {
     PgConnection::connect_with(options).await.expect("a connection to PostgreSQL")
 }
 
-fn execute(options: &PgConnectOptions, statement: String) -> impl Future<Output = ()> + Send + use<> {
+fn execute(
+    options: &PgConnectOptions,
+    statement: String,
+) -> impl Future<Output = ()> + Send + use<> {
     let options = options.clone();
     async move {
         let mut connection = connect(&options).await;

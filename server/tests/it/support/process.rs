@@ -81,10 +81,7 @@ impl Drop for Program {
 }
 
 /// Runs the program until it ends by itself, and returns how it ended and what it said.
-pub(crate) async fn run_to_end(
-    data_dir: &Path,
-    settings: &[(&str, &str)],
-) -> (ExitStatus, String) {
+pub(crate) async fn run_to_end(data_dir: &Path, settings: &[(&str, &str)]) -> (ExitStatus, String) {
     let mut command = tokio::process::Command::from(command(data_dir, settings));
     let run = command.kill_on_drop(true).output();
     let output = in_time(&format!("the end with {settings:?}"), run).await.expect("it runs");

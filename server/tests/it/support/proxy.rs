@@ -149,7 +149,7 @@ async fn exchange(
                 let commits = asked.windows(COMMIT.len()).any(|bytes| bytes == COMMIT);
                 if commits && shared.loses_a_commit.swap(false, Ordering::SeqCst) {
                     // The reply comes when the transaction is durable.
-                    server.read(&mut answered).await?;
+                    let _reply = server.read(&mut answered).await?;
                     return Ok(());
                 }
             }

@@ -140,10 +140,7 @@ impl EventStream {
 
     /// Reads until this block or the end, and says whether the block was found. What has come so far
     /// is shown when it takes too long: a stream that lives says so for ever.
-    async fn read_until(
-        &mut self,
-        mut is_it: impl FnMut(&Frame) -> bool,
-    ) -> (Vec<Frame>, bool) {
+    async fn read_until(&mut self, mut is_it: impl FnMut(&Frame) -> bool) -> (Vec<Frame>, bool) {
         let deadline = Instant::now() + PATIENCE;
         let mut frames = Vec::new();
         while let Some(frame) = self.next().await {
@@ -169,7 +166,7 @@ impl EventStream {
     }
 
     /// All blocks up to the end of the stream.
-    pub(crate) async fn to_end(&mut self) -> Vec<Frame> {
+    pub(crate) async fn rest(&mut self) -> Vec<Frame> {
         self.read_until(|_| false).await.0
     }
 
