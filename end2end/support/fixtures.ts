@@ -41,8 +41,10 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   baseURL: async ({ server }, use) => use(server.origin),
   expectedErrors: async ({}, use) => use([]),
   watchConsole: [
-    async ({ context, expectedErrors }, use) => {
+    async ({ context, expectedErrors, javaScriptEnabled }, use) => {
       const complaints: string[] = [];
+      // Without JavaScript nobody uses the program that the page announces.
+      const idle = javaScriptEnabled === false ? [/was preloaded using link preload/] : [];
       context.on('console', (message) => {
         const isComplaint = message.type() === 'error' || message.type() === 'warning';
         if (isComplaint) complaints.push(`${message.type()}: ${message.text()}`);
@@ -50,7 +52,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       context.on('weberror', (error) => complaints.push(`uncaught: ${error.error().stack}`));
       await use();
       const unexpected = complaints.filter(
-        (complaint) => !expectedErrors.some((expected) => expected.test(complaint)),
+        (complaint) => ![...expectedErrors, ...idle].some((expected) => expected.test(complaint)),
       );
       expect(unexpected, 'the page complains').toEqual([]);
     },

@@ -27,7 +27,6 @@ export class RequestPage {
   readonly address: Locator;
   readonly failure: Locator;
   readonly slow: Locator;
-  readonly elapsed: Locator;
 
   constructor(private readonly page: Page) {
     this.answer = page.locator('.eta-answer');
@@ -35,7 +34,6 @@ export class RequestPage {
     this.address = page.getByRole('region', { name: 'The VM' }).locator('.address');
     this.failure = page.getByRole('region', { name: 'Failure' });
     this.slow = page.getByText('Provisioning is taking longer than usual...');
-    this.elapsed = page.locator('.elapsed');
   }
 
   async open(id: string): Promise<void> {
@@ -50,9 +48,12 @@ export class RequestPage {
     return this.page.locator('[data-state="active"] .spinner');
   }
 
-  /** Waits until a stage has a state. */
+  /**
+   * Waits until a stage has a state. Looks at every frame: an assertion looks again after a second at
+   * worst, and could miss a quick stage.
+   */
   async reaches(stage: string, state: string): Promise<void> {
-    await expect(this.step(stage)).toHaveAttribute('data-state', state);
+    await this.page.locator(`[data-stage="${stage}"][data-state="${state}"]`).waitFor();
   }
 
   /** Waits until the stream moves the page. */

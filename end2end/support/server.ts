@@ -16,40 +16,33 @@ export type Settings = Record<string, string>;
 export class Server {
   private constructor(
     readonly origin: string,
-    private readonly child: ChildProcess,
+    private child: ChildProcess,
     private readonly folder: string,
+    private readonly settings: Settings,
   ) {}
 
   static async start(settings: Settings): Promise<Server> {
     const folder = await mkdtemp(path.join(tmpdir(), 'stagewatch-e2e-'));
     // PostgreSQL may run as another user, who must get in; else the cluster would lie elsewhere.
     await chmod(folder, 0o711);
-    const target = process.env.CARGO_TARGET_DIR ?? '../target';
-    const program = process.env.STAGEWATCH_BIN ?? path.join(target, 'debug/stagewatch');
-    // What a developer's shell sets for the product is not for the tests.
-    const own = Object.entries(process.env).filter(
-      ([name]) => !/^(STAGEWATCH_|VSPHERE_|DATABASE_URL|PG|RUST_LOG)/.test(name),
-    );
-    const child = spawn(path.resolve(program), [], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        ...Object.fromEntries(own),
-        ...(process.env.STAGEWATCH_SITE_DIR && {
-          STAGEWATCH_SITE_DIR: process.env.STAGEWATCH_SITE_DIR,
-        }),
-        STAGEWATCH_LISTEN: '127.0.0.1:0',
-        STAGEWATCH_DATA_DIR: path.join(folder, 'data'),
-        STAGEWATCH_LOG_FORMAT: 'json',
-        ...settings,
-      },
-    });
+    const child = launch(folder, { STAGEWATCH_LISTEN: '127.0.0.1:0', ...settings });
     try {
-      return new Server(await origin(child), child, folder);
+      return new Server(await origin(child, !('DATABASE_URL' in settings)), child, folder, settings);
     } catch (error) {
       child.kill('SIGKILL');
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  /** Ends the server as a power cut does, and starts it again at the same address. */
+  async crash(): Promise<void> {
+    const ended = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await ended;
+    const listen = new URL(this.origin).host;
+    this.child = launch(this.folder, { ...this.settings, STAGEWATCH_LISTEN: listen });
+    await origin(this.child, true);
   }
 
   async stop(): Promise<void> {
@@ -85,8 +78,28 @@ export class Server {
   }
 }
 
-/** The address that the server says it is ready at, once it answers there. */
-async function origin(child: ChildProcess): Promise<string> {
+function launch(folder: string, settings: Settings): ChildProcess {
+  const target = process.env.CARGO_TARGET_DIR ?? '../target';
+  const program = process.env.STAGEWATCH_BIN ?? path.join(target, 'debug/stagewatch');
+  // What a developer's shell sets for the product is not for the tests; where the page is, is.
+  const own = Object.entries(process.env).filter(
+    ([name]) =>
+      name === 'STAGEWATCH_SITE_DIR' ||
+      !/^(STAGEWATCH_|VSPHERE_|DATABASE_URL|PG|RUST_LOG)/.test(name),
+  );
+  return spawn(path.resolve(program), [], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...Object.fromEntries(own),
+      STAGEWATCH_DATA_DIR: path.join(folder, 'data'),
+      STAGEWATCH_LOG_FORMAT: 'json',
+      ...settings,
+    },
+  });
+}
+
+/** The address that the server says it is at, once it answers there; with its database, if it has one. */
+async function origin(child: ChildProcess, hasDatabase: boolean): Promise<string> {
   let log = '';
   const ready = new Promise<string>((resolve, reject) => {
     const read = (chunk: Buffer) => {
@@ -101,7 +114,7 @@ async function origin(child: ChildProcess): Promise<string> {
   });
   const address = await within(START_MAX_MS, ready, 'the server did not start');
   const answer = await fetch(`${address}/readyz`);
-  if (!answer.ok) throw new Error(`/readyz answers ${answer.status}:\n${log}`);
+  if (answer.ok !== hasDatabase) throw new Error(`/readyz answers ${answer.status}:\n${log}`);
   return address;
 }
 

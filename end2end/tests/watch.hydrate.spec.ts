@@ -2,6 +2,9 @@
 import { expect, test } from '../support/fixtures.ts';
 import { LABELS, type Step } from '../support/request-page.ts';
 
+// Each stage lasts longer than loading a page does on a busy machine.
+test.use({ settings: { STAGEWATCH_SIMULATED_DELAY: '1500ms' } });
+
 test('each stage comes by itself, up to Ready with the address', async ({
   page,
   newRequest,
@@ -54,7 +57,8 @@ test('each stage comes by itself, up to Ready with the address', async ({
   await expect(watched.answer).toHaveText(/^Ready in \d+(\.\d)? s$/);
   await expect(watched.liveness).toHaveText(/^Ended \d{2}:\d{2}:\d{2}$/);
   await expect(page).toHaveTitle(`Ready · ${vmName} · Stagewatch`);
-  expect(await page.evaluate(() => 'sameDocument' in window), 'the page was not loaded again').toBe(true);
+  const isSame = await page.evaluate(() => 'sameDocument' in window);
+  expect(isSame, 'the page was not loaded again').toBe(true);
 
   const steps = await watched.steps();
   expect(steps.map((step) => step.label)).toEqual([...LABELS]);
@@ -103,6 +107,17 @@ test('a page that has ended opens no stream', async ({ page, watched, server, vm
   // The moment in the reader's own words shows that the page is hydrated.
   await expect(watched.step('READY').locator('time')).not.toHaveText(/Z$/);
   expect(streams).toEqual([]);
+});
+
+test('the address can be copied', async ({ context, page, watched, server, vmName }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  const id = await server.ask({ name: vmName });
+  await server.finished(id);
+  await watched.open(id);
+  await page.getByRole('button', { name: 'Copy the address' }).click();
+  await expect(page.getByRole('button', { name: 'Copied' })).toBeVisible();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  expect(copied).toBe(await watched.address.innerText());
 });
 
 /** The times and durations that the page shows are the server's. */

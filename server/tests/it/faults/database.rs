@@ -11,8 +11,8 @@ use crate::saga::story::{assert_story, assert_uninterrupted};
 use crate::support::client::{events, wish};
 use crate::support::proxy::Proxy;
 use crate::support::server::TEMPLATE;
-use crate::support::sse::{Frame, numbered};
-use crate::support::{Api, World, eventually, in_time};
+use crate::support::sse::numbered;
+use crate::support::{Api, Frame, World, eventually, in_time};
 
 /// The API promises its 503 within this time.
 const PROMISED: Duration = Duration::from_secs(3);
