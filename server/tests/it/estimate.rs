@@ -142,7 +142,7 @@ async fn another_template_is_told_the_average_of_all() {
     let runs = five_runs(&server).await;
     let _pause = world.script().pause_at(Operation::Clone);
     let id = server.ask("sixth", "debian-12").await.id;
-    let epoch = super::stream::epoch(&server, id).await;
+    let epoch = server.epoch(id).await;
     let mut stream = server.stream_after(id, &format!("{epoch}.0")).await;
     let first = stream.until_seq(1).await.pop().expect("the first event");
     let progress = first.stage_event().progress;

@@ -16,7 +16,6 @@ use crate::support::client::wish;
 use crate::support::postgres::postmaster;
 use crate::support::process::Program;
 use crate::support::server::TEMPLATE;
-use crate::support::sse::numbered;
 use crate::support::{Frame, in_time};
 
 /// Long enough that a program can be killed inside of each stage.
@@ -42,11 +41,6 @@ fn marks(data_dir: &Path) -> Vec<String> {
     made.map(|vm| vm["mark"].as_str().expect("a mark").to_owned()).collect()
 }
 
-/// All events of a request's journal as frames, to its end.
-async fn all_events(program: &Program, id: Uuid, epoch: &str) -> Vec<Frame> {
-    numbered(&program.stream_after(id, &format!("{epoch}.0")).await.rest().await)
-}
-
 #[tokio::test]
 async fn a_program_that_is_killed_in_each_stage_goes_on_with_its_data_and_streams() {
     let folder = data_folder();
@@ -61,7 +55,6 @@ async fn a_program_that_is_killed_in_each_stage_goes_on_with_its_data_and_stream
         let id = program.ask(&format!("vm-{round}"), TEMPLATE).await.id;
         let mut stream = program.stream(id).await;
         let snapshot = stream.until_event("snapshot").await;
-        let epoch = snapshot.id.as_ref().and_then(|id| id.rsplit_once('.')).expect("an id").0;
         let reached = |frame: &Frame| {
             frame.is_numbered() && frame.json()["progress"]["currentStage"] == **stage
         };
@@ -80,7 +73,7 @@ async fn a_program_that_is_killed_in_each_stage_goes_on_with_its_data_and_stream
         }
         program = start(data_dir).await;
         let rest = program.stream_after(id, &last_id).await.rest().await;
-        let all = all_events(&program, id, epoch).await;
+        let all = program.all_events(id).await;
 
         let resumed = program
             .event_names(id)

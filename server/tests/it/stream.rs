@@ -26,19 +26,6 @@ async fn held_at_clone(world: &World, settings: &[&str]) -> (TestServer, Uuid, P
     (server, id, pause)
 }
 
-/// What stands before the number in the ids of this server.
-pub(crate) async fn epoch(server: &TestServer, id: Uuid) -> String {
-    let snapshot = server.stream(id).await.until_event("snapshot").await;
-    let (epoch, _) = snapshot.id.as_ref().and_then(|id| id.rsplit_once('.')).expect("an id");
-    epoch.to_owned()
-}
-
-/// All events of the journal, from the first one on, until the request ends.
-async fn all_events(server: &TestServer, id: Uuid) -> Vec<Frame> {
-    let begin = format!("{}.0", epoch(server, id).await);
-    crate::support::sse::numbered(&server.stream_after(id, &begin).await.rest().await)
-}
-
 /// The bytes of frames.
 fn bytes(frames: &[Frame]) -> Vec<&str> {
     frames.iter().map(|frame| frame.raw.as_str()).collect()

@@ -61,7 +61,7 @@ async fn a_body_may_have_64_kib_and_no_byte_more() {
         let body = wish("a", TEMPLATE).to_string();
         format!("{}{body}", " ".repeat(length - body.len()))
     };
-    for length in [64 * 1024 + 1, 200 * 1024] {
+    for length in [64 * 1024 + 1, 200 * 1024, 2 * 1024 * 1024] {
         let reply = send(&server, Some("application/json"), &padded(length)).await;
         assert_eq!(reply.status, 413, "{length}: {reply:?}");
         assert_eq!(reply.problem().kind, "urn:stagewatch:problem:too-large");

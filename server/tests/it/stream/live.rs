@@ -7,7 +7,7 @@ use chrono::Utc;
 use reqwest::Method;
 use server::infrastructure::vsphere::simulated::Operation;
 
-use super::{CLONING_SEQ, LAST_SEQ, all_events, epoch, held_at_clone, seqs};
+use super::{CLONING_SEQ, LAST_SEQ, held_at_clone, seqs};
 use crate::support::client::events;
 use crate::support::server::TEMPLATE;
 use crate::support::sse::{Frame, numbered};
@@ -61,7 +61,7 @@ async fn a_reader_gets_the_snapshot_and_then_every_event_as_it_happens() {
     pause.release();
     let frames = numbered(&stream.rest().await);
     assert_eq!(seqs(&frames), (CLONING_SEQ + 1..=LAST_SEQ).collect::<Vec<_>>());
-    let epoch = epoch(&server, id).await;
+    let epoch = server.epoch(id).await;
     for frame in &frames {
         let event = frame.stage_event();
         assert_eq!(frame.id, Some(format!("{epoch}.{}", event.seq)));
@@ -85,7 +85,7 @@ async fn every_row_of_the_journal_is_one_frame_with_the_name_of_the_protocol() {
     ] {
         let id = server.ask(name, template).await.id;
         server.ended(id).await;
-        let frames = all_events(&server, id).await;
+        let frames = server.all_events(id).await;
         let history = server.history(id).await;
         assert_eq!(frames.len(), history.len());
         for (frame, row) in frames.iter().zip(history) {
@@ -129,7 +129,7 @@ async fn vcenters_percentages_are_told_live_and_never_again() {
         .collect();
     assert!(live.iter().any(|live| live.percent.is_some_and(|percent| percent <= 100)), "{live:?}");
     assert!(live.iter().any(|live| live.details.is_some()), "{live:?}");
-    let again = server.stream_after(id, &format!("{}.0", epoch(&server, id).await)).await;
+    let again = server.stream_after(id, &format!("{}.0", server.epoch(id).await)).await;
     let again = { again }.rest().await;
     assert!(again.iter().all(|frame| frame.name() != "live"), "{again:?}");
 }

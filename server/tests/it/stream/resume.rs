@@ -1,6 +1,6 @@
 //! Coming back: exactly what was missed, the same bytes, from every server, for ever.
 
-use super::{CLONING_SEQ, LAST_SEQ, all_events, bytes, epoch, held_at_clone, seqs};
+use super::{CLONING_SEQ, LAST_SEQ, bytes, held_at_clone, seqs};
 use crate::support::client::events;
 use crate::support::server::TEMPLATE;
 use crate::support::sse::numbered;
@@ -8,7 +8,7 @@ use crate::support::{Frame, TestServer, World};
 
 /// What a reader gets who comes back after each of the events.
 async fn assert_resumes(server: &TestServer, id: uuid::Uuid, live: &[Frame]) {
-    let epoch = epoch(server, id).await;
+    let epoch = server.epoch(id).await;
     for seen in 0..live.len() {
         let after = format!("{epoch}.{seen}");
         let by_header = server.stream_after(id, &after).await.rest().await;
@@ -27,7 +27,7 @@ async fn a_middle_id_gives_exactly_what_follows_from_every_server_and_after_a_re
     let world = World::new().await;
     let (server, id, pause) = held_at_clone(&world, &[]).await;
     // Seen live from the first event on, by one that brings the id before it.
-    let mut stream = server.stream_after(id, &format!("{}.0", epoch(&server, id).await)).await;
+    let mut stream = server.stream_after(id, &format!("{}.0", server.epoch(id).await)).await;
     let mut live = numbered(&stream.until_seq(CLONING_SEQ).await);
     pause.release();
     live.extend(numbered(&stream.rest().await));
@@ -62,7 +62,7 @@ async fn frames_are_the_same_bytes_under_other_settings() {
     // What is learned meanwhile, and set otherwise, changes nothing of what was told.
     let restarted = world.server_with(&["--slow-after", "1h"]).await;
     for (id, from, live) in seen {
-        let again = all_events(&restarted, id).await;
+        let again = restarted.all_events(id).await;
         assert_eq!(bytes(&again[from..]), bytes(&live));
     }
 }
@@ -73,7 +73,7 @@ async fn the_last_id_of_an_ended_request_is_told_that_there_is_no_more() {
     let server = world.server().await;
     let id = server.ask("a", TEMPLATE).await.id;
     server.ended(id).await;
-    let epoch = epoch(&server, id).await;
+    let epoch = server.epoch(id).await;
     let last = format!("{epoch}.{LAST_SEQ}");
     for (path, header) in [
         (events(id), Some(last.as_str())),
@@ -98,7 +98,7 @@ async fn the_last_id_of_an_ended_request_is_told_that_there_is_no_more() {
 async fn the_newest_id_of_a_request_that_goes_on_waits_for_more() {
     let world = World::new().await;
     let (server, id, pause) = held_at_clone(&world, &[]).await;
-    let newest = format!("{}.{CLONING_SEQ}", epoch(&server, id).await);
+    let newest = format!("{}.{CLONING_SEQ}", server.epoch(id).await);
     let mut stream = server.stream_after(id, &newest).await;
     assert_eq!(stream.status, 200);
     let first = stream.next().await.expect("the first block");
@@ -112,7 +112,7 @@ async fn the_newest_id_of_a_request_that_goes_on_waits_for_more() {
 async fn an_id_of_another_journal_is_reset_and_begins_with_a_snapshot() {
     let world = World::new().await;
     let (server, id, pause) = held_at_clone(&world, &[]).await;
-    let epoch = epoch(&server, id).await;
+    let epoch = server.epoch(id).await;
     let wrong = [
         format!("{epoch}.{}", CLONING_SEQ + 1),
         format!("{epoch}.4294967295"),

@@ -1,6 +1,6 @@
 //! The stream in words, for people at a terminal.
 
-use super::{CLONING_SEQ, epoch, held_at_clone};
+use super::{CLONING_SEQ, held_at_clone};
 use crate::support::client::events;
 use crate::support::server::TEMPLATE;
 use crate::support::{EventStream, World};
@@ -93,7 +93,7 @@ async fn failures_tries_and_undo_have_lines_too() {
 async fn a_reader_of_text_comes_back_where_it_was_or_is_told_that_it_cannot() {
     let world = World::new().await;
     let (server, id, pause) = held_at_clone(&world, &[]).await;
-    let epoch = epoch(&server, id).await;
+    let epoch = server.epoch(id).await;
     let open = async |last: &str| {
         let path = format!("{}?format=text&last_event_id={last}", events(id));
         server.stream_at(&path, &[]).await

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::sse::{Frame, numbered};
 use super::{EventStream, in_time};
 
 /// Talks to one server.
@@ -153,6 +154,20 @@ impl Api {
     ) -> EventStream {
         let sent = self.client.get(self.url(path)).headers(header_map(headers)).send();
         EventStream::new(in_time(path, sent).await.expect("an answer"))
+    }
+
+    /// What stands before the number in the ids of this server.
+    pub(crate) async fn epoch(&self, id: Uuid) -> String {
+        let snapshot = self.stream(id).await.until_event("snapshot").await;
+        let (epoch, _) = snapshot.id.as_ref().and_then(|id| id.rsplit_once('.')).expect("an id");
+        epoch.to_owned()
+    }
+
+    /// All events of a request's journal as frames, from the first one to the last. Waits for the
+    /// request's end.
+    pub(crate) async fn all_events(&self, id: Uuid) -> Vec<Frame> {
+        let begin = format!("{}.0", self.epoch(id).await);
+        numbered(&self.stream_after(id, &begin).await.rest().await)
     }
 
     /// Waits until a request has ended, and returns its progress.
