@@ -22,19 +22,20 @@ var world sync.RWMutex
 // vcenter answers SOAP requests. It stands before the library's service: it plays the faults that
 // were ordered, and runs the tasks that matter beside the call that starts them.
 type vcenter struct {
-	service      *simulator.Service
-	soap         http.Handler
-	addressDelay time.Duration
-	rules        rules
-	tasks        taskDelays
-	claims       claims
-	guests       guests
-	ended        []endedTask // in their order; guarded by world
+	service *simulator.Service
+	soap    http.Handler
+	login   types.Login // the only one that is right
+	rules   rules
+	tasks   taskDelays
+	claims  claims
+	guests  guests
+	ended   []endedTask // in their order; guarded by world
 }
 
 func newVcenter(service *simulator.Service, o options) *vcenter {
 	installCollector()
-	v := &vcenter{service: service, soap: service.ServeMux}
+	login := types.Login{UserName: o.username, Password: o.password}
+	v := &vcenter{service: service, soap: service.ServeMux, login: login}
 	v.tasks.set("", o.taskDelay)
 	v.guests.delay = o.addressDelay
 	return v
@@ -74,6 +75,11 @@ func (v *vcenter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (v *vcenter) handle(w http.ResponseWriter, r *http.Request, method *simulator.Method, rule rule) {
 	if work, ok := v.taskFor(method.Body); ok && loggedIn(r) && simulator.Map.Get(method.This) != nil {
 		v.startTask(w, method, work, rule)
+		return
+	}
+	if login, ok := method.Body.(*types.Login); ok && (login.UserName != v.login.UserName || login.Password != v.login.Password) {
+		// In a real vCenter's words, which people get to read.
+		writeFault(w, "Cannot complete login due to an incorrect user name or password.", new(types.InvalidLogin))
 		return
 	}
 	if method.Name != "WaitForUpdatesEx" { // it waits for what others change

@@ -25,6 +25,7 @@ use server::application::feed::{Feed, tail};
 use server::application::journal::{Journal, OpenRequest};
 use server::application::progress_query::ProgressQuery;
 use server::application::requests::{Accepted, Requests, RequestsParts};
+use server::application::trigger_provisioning::driving::Driving;
 use server::application::vcenter::CurrentVcenter;
 use server::config::Config;
 use server::domain::event::{NewEvent, RecordedEvent};
@@ -41,6 +42,7 @@ use server::domain::vm::{Command, decide};
 use server::http::frames::{Epoch, ProtocolFrames};
 use server::http::{AppState, router, serve};
 use server::infrastructure::clock::PostgresClock;
+use server::infrastructure::postgres::doorbell::PgDoorbell;
 use server::infrastructure::postgres::embedded::EmbeddedPostgres;
 use server::infrastructure::postgres::event_record::{SCHEMA_VERSION, encode};
 use server::infrastructure::postgres::event_store::PgEventStore;
@@ -193,15 +195,27 @@ async fn compose(
         Arc::clone(&vcenter),
         clock.clone(),
     ));
+    let look = Arc::new(Notify::new());
+    let doorbell = PgDoorbell::new(pool.clone(), Arc::clone(&look));
+    let journal = Arc::new(Journal::new(
+        store.clone(),
+        repository.clone(),
+        Arc::clone(&vcenter),
+        clock,
+        Arc::clone(&feed),
+        Arc::new(doorbell.clone()),
+    ));
     let requests = Arc::new(Requests::new(RequestsParts {
         store: store.clone(),
-        repository: repository.clone(),
+        repository,
         vsphere,
-        vcenter: Arc::clone(&vcenter),
+        vcenter,
         feed: Arc::clone(&feed),
         limits: config.spec_limits(),
         slow_after: config.slow_after,
         wake: Arc::new(Notify::new()),
+        journal: Arc::clone(&journal),
+        driving: Arc::new(Driving::default()),
     }));
     let state = AppState {
         query,
@@ -218,8 +232,8 @@ async fn compose(
     let listener = TcpListener::bind(localhost).await.expect("a port");
     let address = listener.local_addr().expect("its number");
     tokio::spawn(serve::run(listener, router(state), 10_000, shutdown.clone()));
-    tokio::spawn(tail::run(Arc::clone(&feed), journal_tail, shutdown.clone()));
-    let journal = Arc::new(Journal::new(store.clone(), repository, vcenter, clock, feed));
+    tokio::spawn(tail::run(feed, journal_tail, look, shutdown.clone()));
+    tokio::spawn(doorbell.run(shutdown.clone()));
     let leases = PgLeases::new(pool.clone());
     Bench { address, journal, requests, leases, store, bare: Some(bare), shutdown }
 }

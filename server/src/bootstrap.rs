@@ -32,9 +32,11 @@ use crate::infrastructure::postgres::MIGRATOR;
 use crate::infrastructure::postgres::embedded::EmbeddedPostgres;
 use crate::infrastructure::vsphere::soap::SoapClient;
 
+mod capacity;
 mod storage;
 pub mod vsphere;
 
+use capacity::places;
 use storage::Storage;
 use vsphere::Vsphere;
 
@@ -47,11 +49,8 @@ const LISTEN_PATIENCE: Duration = Duration::from_secs(2);
 /// The pause between those tries.
 const LISTEN_PAUSE: Duration = Duration::from_millis(100);
 
-/// File descriptors that are not for connections: PostgreSQL, vCenter, files, logs.
-const RESERVED_FILES: u64 = 200;
-
-/// Connections that are taken however low the file limit is: below it nothing would work at all.
-const CONNECTIONS_MIN: usize = 16;
+/// How long connections to PostgreSQL may take to close: on a dead link they never would.
+const CLOSE_MAX: Duration = Duration::from_secs(3);
 
 /// How long the background tasks may take to end.
 const TASKS_MAX: Duration = Duration::from_secs(8);
@@ -98,8 +97,15 @@ impl Server {
             let dir = config.data_dir.display();
             format!("the data folder {dir} cannot be made; set STAGEWATCH_DATA_DIR to another")
         })?;
-        let vsphere = connect(&config)?;
         let (options, embedded) = database(&config).await?;
+        // After the database, since that locks the data folder: the simulated vCenter is in it too.
+        let vsphere = match connect(&config) {
+            Ok(vsphere) => vsphere,
+            Err(wrong) => {
+                stop_database(embedded).await?;
+                return Err(wrong);
+            }
+        };
         let session = vsphere.session.clone();
         let parts = Parts::new(config, Storage::new(options), vsphere, embedded.is_none());
         let mut server = Self {
@@ -116,10 +122,10 @@ impl Server {
             let token = server.database_shutdown.clone();
             server.supervisor = Some(tokio::spawn(async move { embedded.supervise(token).await }));
             // The private PostgreSQL answers already: what is wrong now ends the start.
-            parts.prepare().await?;
-            // Nobody else can use it while this server holds the data folder's lock, so whoever had
-            // a lease is dead: its work need not wait until the lease has run out.
-            parts.saga.leases.end_all().await?;
+            if let Err(wrong) = parts.take_over().await {
+                server.stop().await?;
+                return Err(wrong);
+            }
         }
         parts.announce(address);
         server.tasks.spawn(parts.run(listener));
@@ -144,17 +150,22 @@ impl Server {
             self.tasks.abort_all();
         }
         vsphere::log_out(self.session.take()).await;
-        self.pool.close().await;
+        if tokio::time::timeout(CLOSE_MAX, self.pool.close()).await.is_err() {
+            warn!("some connections to PostgreSQL did not close in time");
+        }
         self.database_shutdown.cancel();
         if let Some(supervisor) = self.supervisor.take() {
             supervisor.await?;
         }
-        if let Some(embedded) = self.embedded.take() {
-            let embedded = Arc::into_inner(embedded).ok_or_else(|| anyhow!("still in use"))?;
-            embedded.stop().await?;
-        }
-        Ok(())
+        stop_database(self.embedded.take()).await
     }
+}
+
+/// Stops the private PostgreSQL, if there is one.
+async fn stop_database(embedded: Option<Arc<EmbeddedPostgres>>) -> anyhow::Result<()> {
+    let Some(embedded) = embedded else { return Ok(()) };
+    let embedded = Arc::into_inner(embedded).ok_or_else(|| anyhow!("still in use"))?;
+    Ok(embedded.stop().await?)
 }
 
 /// Takes the address; one that is still held by a predecessor that is just ending is tried again.
@@ -184,11 +195,12 @@ async fn database(
 ) -> anyhow::Result<(PgConnectOptions, Option<Arc<EmbeddedPostgres>>)> {
     match &config.database_url {
         Some(url) => {
-            // The parser's error is not told: it may repeat the password.
-            let options = PgConnectOptions::from_str(url.expose_secret()).map_err(|_| {
-                anyhow!("DATABASE_URL: is no PostgreSQL address, as postgres://user@host/database")
-            })?;
-            Ok((options, None))
+            let url = url.expose_secret();
+            // The parser takes any scheme, and its error is not told: it may repeat the password.
+            let is_ours = ["postgres://", "postgresql://"].iter().any(|ours| url.starts_with(ours));
+            let options = PgConnectOptions::from_str(url).ok().filter(|_| is_ours);
+            let wrong = "DATABASE_URL: is no PostgreSQL address, as postgres://user@host/database";
+            Ok((options.ok_or_else(|| anyhow!(wrong))?, None))
         }
         None => {
             let embedded = EmbeddedPostgres::start(&config.data_dir).await?;
@@ -287,6 +299,15 @@ impl Parts {
         Ok(())
     }
 
+    /// Prepares a PostgreSQL that nobody else uses.
+    async fn take_over(&self) -> anyhow::Result<()> {
+        self.prepare().await?;
+        // Nobody else can use it while this server holds the data folder's lock, so whoever had a
+        // lease is dead: its work need not wait until the lease has run out.
+        self.saga.leases.end_all().await?;
+        Ok(())
+    }
+
     /// Prepares a PostgreSQL that may not be there yet, however long it takes.
     async fn prepare_patiently(&self) {
         let mut told = false;
@@ -367,23 +388,4 @@ fn site_dir(set: Option<PathBuf>) -> PathBuf {
         sites.find(|site| site.is_dir())
     };
     set.or_else(beside).unwrap_or_else(|| PathBuf::from("target/site"))
-}
-
-/// How many connections and streams there may be at once, within the file limit.
-fn places(max_streams: u32) -> (usize, usize) {
-    let connections = file_limit().saturating_sub(RESERVED_FILES);
-    let connections = usize::try_from(connections).unwrap_or(CONNECTIONS_MIN).max(CONNECTIONS_MIN);
-    let streams = usize::try_from(max_streams).unwrap_or(usize::MAX);
-    // Some connections are kept for those who do not stream.
-    (connections, streams.min(connections - connections / 8))
-}
-
-/// How many files this process may open; the soft limit is raised to the hard one first.
-fn file_limit() -> u64 {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
-    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
-        Ok(()) => hard,
-        Err(_) => soft,
-    }
 }

@@ -213,9 +213,12 @@ fn files(state: &AppState) -> Router {
     ))
 }
 
+/// From how many bytes on an answer is compressed: below, it is one packet either way.
+const COMPRESSED_BYTES_MIN: u16 = 1024;
+
 /// Pages and JSON are compressed; streams never are (a frame must leave at once), nor what is already.
 fn compression() -> CompressionLayer<impl Predicate> {
-    let worthwhile = SizeAbove::new(1024)
+    let worthwhile = SizeAbove::new(COMPRESSED_BYTES_MIN)
         .and(NotForContentType::SSE)
         .and(NotForContentType::const_new("text/plain"))
         .and(NotForContentType::const_new("application/wasm"));

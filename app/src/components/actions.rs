@@ -3,24 +3,20 @@
 
 use leptos::prelude::*;
 
-use crate::{
-    api::{Request, Status},
-    live::Watch,
-};
+use crate::{api::Status, live::Watch};
 
 /// The buttons that fit where the request stands; none while nothing can be done.
 #[component]
 pub(crate) fn Actions(
     /// The request.
     watch: Watch,
-    /// Whose buttons.
-    request: Request,
+    /// The path of its page.
+    page: String,
 ) -> impl IntoView {
     let status = watch.memo(|progress| {
         let retryable = progress.failure.as_ref().is_none_or(|failure| failure.retryable);
         (progress.status, retryable)
     });
-    let page = request.links.page;
     move || {
         let (status, retryable) = status.get();
         let buttons = buttons(status, retryable);

@@ -1,6 +1,6 @@
 //! One field of a form.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 
 /// A labelled text field with its limits beside it and what is wrong with it below.
 #[component]
@@ -30,6 +30,18 @@ pub(crate) fn Field(
     let described_by =
         if has_error { format!("{name}-error {name}-hint") } else { format!("{name}-hint") };
     let kind = if is_number { "number" } else { "text" };
+    let input = NodeRef::<html::Input>::new();
+    // What was typed before the page was hydrated counts; from then on both follow each other.
+    Effect::new(move |is_later: Option<()>| {
+        let text = value.get();
+        let Some(input) = input.get() else { return };
+        if input.value() != text {
+            match is_later {
+                Some(()) => input.set_value(&text),
+                None => value.set(input.value()),
+            }
+        }
+    });
     view! {
         <div class="field" data-kind=kind>
             <label for=name>{label}</label>
@@ -49,7 +61,7 @@ pub(crate) fn Field(
                 aria-describedby=described_by
                 value=value.get_untracked()
                 on:input:target=move |event| value.set(event.target().value())
-                prop:value=move || value.get()
+                node_ref=input
             />
             {error.map(|error| view! { <p class="field-error" id=format!("{name}-error")>{error}</p> })}
             <p class="field-hint" id=format!("{name}-hint")>{move || hint.get()}</p>

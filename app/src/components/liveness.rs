@@ -47,7 +47,7 @@ pub(crate) fn Liveness(
     view! {
         <p class="liveness" data-link=state>
             <span class="liveness-line" title="When the server was heard last, by its own clock">
-                {line}
+                <span class="liveness-words">{line}</span>
             </span>
             <span class="visually-hidden" role="status">{spoken}</span>
             <a href=history>"History"</a>

@@ -44,17 +44,6 @@ pub(crate) fn WaitingNote(
     let waiting = watch.memo(|progress| {
         progress.waiting.clone().filter(|waiting| waiting.waiting_for != WaitingFor::Worker)
     });
-    let words = move |waiting: &Waiting| {
-        let what = match waiting.waiting_for {
-            WaitingFor::Vcenter => "vCenter is not answering",
-            WaitingFor::Database => "The database is not answering",
-            WaitingFor::Retry | WaitingFor::Worker => "The last try failed",
-        };
-        match &waiting.reason {
-            Some(reason) => format!("{what}: {}", reason.trim_end_matches('.')),
-            None => what.to_owned(),
-        }
-    };
     let next = move |waiting: &Waiting| {
         let number = waiting.next_try.map(|number| format!(" (try {number})")).unwrap_or_default();
         match waiting.next_at {
@@ -68,14 +57,23 @@ pub(crate) fn WaitingNote(
     move || {
         waiting.with(|waiting| {
             let waiting = waiting.as_ref()?;
-            let (title, next) = (words(waiting), next(waiting));
+            let (reason, next) = (waiting.reason.clone(), next(waiting));
             Some(view! {
                 <div class="waiting">
-                    <Note tone=Tone::Slow title=Signal::stored(title)>
+                    <Note tone=Tone::Slow title=Signal::stored(title(waiting).to_owned())>
+                        {reason.map(|reason| view! { <p>{reason}</p> })}
                         <p>{next}</p>
                     </Note>
                 </div>
             })
         })
+    }
+}
+
+fn title(waiting: &Waiting) -> &'static str {
+    match waiting.waiting_for {
+        WaitingFor::Vcenter => "vCenter is not answering",
+        WaitingFor::Database => "The database is not answering",
+        WaitingFor::Retry | WaitingFor::Worker => "The last try failed",
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     api::{FieldError, Template},
     backend::{NewRequestForm, Site},
     components::{Field, SummaryOfErrors, TemplateChoice},
+    viewer::Viewer,
     words,
 };
 
@@ -28,7 +29,13 @@ pub(crate) fn RequestForm(
     form: NewRequestForm,
 ) -> impl IntoView {
     let NewRequestForm { draft, errors, problem, templates, templates_problem, site } = form;
-    let is_sent = RwSignal::new(false);
+    let (viewer, is_sent) = (Viewer::of_island(), RwSignal::new(false));
+    // A browser may show the page again as it was left, with the button as it was.
+    #[cfg(feature = "hydrate")]
+    on_cleanup({
+        let shown = window_event_listener_untyped("pageshow", move |_| is_sent.set(false));
+        move || shown.remove()
+    });
     let (cpus, memory) = (RwSignal::new(draft.cpus), RwSignal::new(draft.memory_mib));
     let on_choose = propose_size(cpus, memory, &templates, &draft.template);
     let name = RwSignal::new(draft.name);
@@ -45,7 +52,13 @@ pub(crate) fn RequestForm(
         <div class="new-request-form">
             <SummaryOfErrors wrong=wrong(&errors) problem/>
             // The server checks, so that all that is wrong is said at once, with or without JavaScript.
-            <form method="post" action="/requests" novalidate on:submit=move |_| is_sent.set(true)>
+            <form
+                method="post"
+                action="/requests"
+                novalidate
+                data-hydrated=move || viewer.is_here().then_some("")
+                on:submit=move |_| is_sent.set(true)
+            >
                 <input type="hidden" name="key" value=draft.key autocomplete="off"/>
                 <div class="card form">
                     <Field name="name" label="Name" hint=NAME_HINT value=name error=error("name") is_required=true max_chars=63/>

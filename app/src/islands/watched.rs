@@ -26,6 +26,7 @@ pub(crate) fn Watched(
     let status = watch.memo(|progress| progress.status);
     let history = format!("{}/history", request.links.page);
     let (name, created_at) = (request.name.clone(), request.created_at);
+    let page = request.links.page.clone();
     view! {
         <article class="request" data-status=move || status.get().as_str()>
             <header class="request-head">
@@ -47,7 +48,7 @@ pub(crate) fn Watched(
                 <Undo watch/>
                 <Liveness watch history/>
             </section>
-            <Actions watch request/>
+            <Actions watch page/>
             <Attempts watch/>
         </article>
     }

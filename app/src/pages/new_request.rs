@@ -6,9 +6,15 @@ use leptos_router::hooks::use_query_map;
 
 use super::{set_status, with_data};
 use crate::{
+    api::Template,
     backend::{Draft, NewRequestForm},
     islands::RequestForm,
 };
+
+/// Proposed where no template says more: enough for most, and little.
+const CPUS: u32 = 2;
+/// The same for memory, in MiB.
+const MEMORY_MIB: u32 = 4_096;
 
 /// The form for a new request, with the values of the address in its fields.
 #[component]
@@ -29,7 +35,8 @@ pub(crate) fn NewRequestPage() -> impl IntoView {
     });
     with_data(
         async move |backend| Ok(backend.new_request(draft).await),
-        |form: NewRequestForm| {
+        |mut form: NewRequestForm| {
+            propose(&mut form);
             if !form.errors.is_empty() {
                 set_status(422);
             }
@@ -39,4 +46,85 @@ pub(crate) fn NewRequestPage() -> impl IntoView {
             }
         },
     )
+}
+
+/// Fills what nobody has filled yet: a template, and the size that it has itself, within the limits.
+fn propose(form: &mut NewRequestForm) {
+    let draft = &mut form.draft;
+    if draft.tried {
+        return;
+    }
+    if draft.template.is_empty()
+        && let Some(first) = form.templates.first()
+    {
+        draft.template.clone_from(&first.name);
+    }
+    let template = form.templates.iter().find(|template| template.name == draft.template);
+    let within = |value: u32, (least, most): (u32, u32)| value.max(least).min(most).to_string();
+    let own = |size: fn(&Template) -> u32, otherwise| template.map_or(otherwise, size);
+    if draft.cpus.is_empty() {
+        draft.cpus = within(own(|template| template.cpus, CPUS), form.site.cpus);
+    }
+    if draft.memory_mib.is_empty() {
+        let memory_mib = own(|template| template.memory_mib, MEMORY_MIB);
+        draft.memory_mib = within(memory_mib, form.site.memory_mib);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Site;
+
+    fn form(draft: Draft) -> NewRequestForm {
+        let template = |name: &str, cpus, memory_mib| Template {
+            name: name.to_owned(),
+            moref: "vm-1".to_owned(),
+            guest: "Linux".to_owned(),
+            cpus,
+            memory_mib,
+            disk_gib: 10,
+        };
+        NewRequestForm {
+            draft,
+            errors: Vec::new(),
+            problem: None,
+            templates: vec![template("small", 1, 1_024), template("big", 128, 8_192)],
+            templates_problem: None,
+            site: Site {
+                vcenter: String::new(),
+                simulated: true,
+                cpus: (1, 64),
+                memory_mib: (256, 1_048_576),
+                memory_step_mib: 4,
+            },
+        }
+    }
+
+    fn proposed(draft: Draft) -> (String, String, String) {
+        let mut form = form(draft);
+        propose(&mut form);
+        (form.draft.template, form.draft.cpus, form.draft.memory_mib)
+    }
+
+    fn owned(template: &str, cpus: &str, memory_mib: &str) -> (String, String, String) {
+        (template.to_owned(), cpus.to_owned(), memory_mib.to_owned())
+    }
+
+    #[test]
+    fn a_new_form_proposes_the_size_of_its_template_within_the_limits() {
+        assert_eq!(proposed(Draft::default()), owned("small", "1", "1024"));
+        let big = Draft { template: "big".to_owned(), ..Draft::default() };
+        assert_eq!(proposed(big), owned("big", "64", "8192"));
+        let unknown = Draft { template: "gone".to_owned(), ..Draft::default() };
+        assert_eq!(proposed(unknown), owned("gone", "2", "4096"));
+    }
+
+    #[test]
+    fn what_a_person_typed_stays() {
+        let typed = Draft { cpus: "7".to_owned(), ..Draft::default() };
+        assert_eq!(proposed(typed), owned("small", "7", "1024"));
+        let tried = Draft { tried: true, ..Draft::default() };
+        assert_eq!(proposed(tried), owned("", "", ""));
+    }
 }

@@ -1,7 +1,10 @@
 //! The journal's rows in words.
 
-use crate::api::HistoryItem;
-use crate::api::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::stage::stage_label;
+use crate::api::{HistoryItem, Stage, Timestamp};
 
 /// One row of the history page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,17 +34,24 @@ pub(crate) fn history_row(item: HistoryItem) -> HistoryRow {
     HistoryRow {
         seq: item.seq,
         at: item.recorded_at,
-        event: event_words(&item.kind).to_owned(),
+        event: match entered(&item.payload) {
+            Some(stage) => format!("Entered: {}", stage_label(stage)),
+            None => event_words(&item.kind).to_owned(),
+        },
         kind: item.kind,
         details,
     }
+}
+
+/// The stage that an event entered, if it did.
+fn entered(payload: &Value) -> Option<Stage> {
+    Stage::deserialize(payload.get("currentStage")?).ok()
 }
 
 fn event_words(kind: &str) -> &str {
     match kind {
         "VmRequested" => "Asked for",
         "VmProvisioningStarted" => "A worker started",
-        "VmProvisioningProgressUpdated" => "A stage was entered",
         "VmProvisioningTryFailed" => "A try failed and will be repeated",
         "VmProvisioningResumed" => "Went on after an interruption",
         "VmProvisioned" => "Ready",
@@ -54,16 +64,13 @@ fn event_words(kind: &str) -> &str {
     }
 }
 
-/// Lists the values of a payload under their names, a nested one under both names.
-fn flatten(value: &serde_json::Value, name: &str, into: &mut Vec<(String, String)>) {
-    use serde_json::Value;
+/// Lists the values of a payload under their own names; what is nested needs no more to be understood.
+fn flatten(value: &Value, name: &str, into: &mut Vec<(String, String)>) {
     let text = match value {
         Value::Null => return,
         Value::Object(fields) => {
             for (field, value) in fields {
-                let field = words_of(field);
-                let name = if name.is_empty() { field } else { format!("{name} {field}") };
-                flatten(value, &name, into);
+                flatten(value, &words_of(field), into);
             }
             return;
         }
@@ -107,9 +114,8 @@ mod tests {
         let payload = json!({ "currentStage": "CLONING", "details": null,
                               "spec": { "memory_mib": 4096, "cpus": 2 } });
         let row = row("VmProvisioningProgressUpdated", payload);
-        assert_eq!(row.event, "A stage was entered");
-        let expected =
-            [("current stage", "CLONING"), ("spec cpus", "2"), ("spec memory mib", "4096")];
+        assert_eq!(row.event, "Entered: Cloning from template");
+        let expected = [("cpus", "2"), ("current stage", "CLONING"), ("memory mib", "4096")];
         let mut details = row.details;
         details.sort();
         assert_eq!(details, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));

@@ -14,6 +14,19 @@ pub(crate) fn stage_key(stage: Stage) -> &'static str {
     }
 }
 
+/// The stage in a person's words, where no server says it.
+#[cfg(feature = "ssr")]
+pub(crate) fn stage_label(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Created => "Created",
+        Stage::Cloning => "Cloning from template",
+        Stage::Configuring => "Apply configuration",
+        Stage::PoweringOn => "Start VM",
+        Stage::WaitingForNetwork => "Wait for network",
+        Stage::Ready => "Ready",
+    }
+}
+
 /// The state's stable name, as on the wire.
 pub(crate) fn state_key(state: StageState) -> &'static str {
     match state {

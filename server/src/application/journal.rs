@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::feed::Feed;
 use super::progress_projection::{foresee, project};
 use super::vcenter::CurrentVcenter;
-use crate::domain::event::{NewEvent, VmEvent};
+use crate::domain::event::{NewEvent, RecordedEvent, VmEvent};
 use crate::domain::ids::{LeaseEpoch, RequestId};
 use crate::domain::ports::clock::Clock;
 use crate::domain::ports::event_store::{Append, AppendError, EventStore, StoreError};
@@ -109,22 +109,44 @@ impl Journal {
                 Err(AppendError::Fenced) => return Err(RecordError::Fenced),
                 Err(AppendError::NameTaken) => return Err(RecordError::NameTaken),
                 Err(AppendError::Store(error)) => return Err(error.into()),
-                Err(AppendError::Conflict) => self.reload(open).await?,
+                Err(AppendError::Conflict) => {
+                    self.reload(open).await?;
+                }
             }
         }
         Err(RecordError::Contended)
     }
 
-    /// Takes over what others have written.
+    /// Takes over what was written meanwhile, and says whether it begins with what follows from
+    /// `command`: then a write of it had its effect although its reply was lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`record`](Self::record).
+    pub async fn was_recorded(
+        &self,
+        open: &mut OpenRequest,
+        command: Command,
+    ) -> Result<bool, RecordError> {
+        let expected = decide(&open.aggregate, command)?;
+        let written = self.reload(open).await?;
+        let begins = written.iter().map(|recorded| &recorded.event).take(expected.len());
+        Ok(expected.iter().eq(begins))
+    }
+
+    /// Takes over what was written meanwhile. Readers here may not have heard of it either.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn reload(&self, open: &mut OpenRequest) -> Result<(), StoreError> {
-        for event in self.store.load(open.timeline.request, open.aggregate.seq()).await? {
-            open.take(&event);
+    pub async fn reload(&self, open: &mut OpenRequest) -> Result<Vec<RecordedEvent>, StoreError> {
+        let request = open.timeline.request;
+        let written = self.store.load(request, open.aggregate.seq()).await?;
+        for event in &written {
+            open.take(event);
         }
-        Ok(())
+        self.feed.publish(request, &written);
+        Ok(written)
     }
 
     async fn append(
@@ -157,7 +179,7 @@ impl Journal {
 }
 
 impl OpenRequest {
-    fn take(&mut self, event: &crate::domain::event::RecordedEvent) {
+    fn take(&mut self, event: &RecordedEvent) {
         self.aggregate = evolve(std::mem::take(&mut self.aggregate), event);
         self.timeline.apply(event);
     }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::feed::{Feed, Subscription};
 use super::vcenter::CurrentVcenter;
 use crate::domain::estimate::{Learned, Told};
-use crate::domain::ids::{RequestId, Viewer};
+use crate::domain::ids::{RequestId, VcenterId, Viewer};
 use crate::domain::ports::clock::Clock;
 use crate::domain::ports::event_store::{EventStore, StoreError};
 use crate::domain::ports::progress::{ProgressRepository, RequestFilter, RequestRow, StoredEvent};
@@ -48,7 +48,7 @@ pub enum Hold {
         /// How many are before it.
         ahead: u32,
     },
-    /// It was begun in another vCenter than the one this server works with.
+    /// It belongs to another vCenter than the one this server works with.
     OtherVcenter,
 }
 
@@ -108,7 +108,7 @@ impl ProgressQuery {
         }
     }
 
-    /// How far each of these requests is; one without a journal is left out.
+    /// How far each of the requests of these rows is; one without a journal is left out.
     ///
     /// # Errors
     ///
@@ -116,11 +116,13 @@ impl ProgressQuery {
     pub async fn progress_of(
         &self,
         viewer: &Viewer,
-        requests: &[RequestId],
+        rows: &[RequestRow],
     ) -> Result<Vec<ProgressNow>, StoreError> {
+        let requests: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
         let mut learned: HashMap<String, Learned> = HashMap::new();
         let mut all = Vec::with_capacity(requests.len());
-        for (request, events) in self.repository.journals(requests).await? {
+        let journals = self.repository.journals(&requests).await?;
+        for (row, (request, events)) in rows.iter().zip(journals) {
             let Some(timeline) = Timeline::replay(request, &events) else { continue };
             if !viewer.may_see(&timeline.owner) {
                 continue;
@@ -134,7 +136,7 @@ impl ProgressQuery {
                 .get(&timeline.spec.template)
                 .map(|learned| learned.tell(timeline.position(now)))
                 .unwrap_or_default();
-            let hold = self.other_vcenter(&timeline);
+            let hold = self.other_vcenter(&timeline, row.vcenter.as_ref());
             all.push(ProgressNow { timeline, now, told, hold });
         }
         Ok(all)
@@ -147,12 +149,7 @@ impl ProgressQuery {
     /// [`StoreError`].
     pub async fn now(&self, timeline: Timeline) -> Result<ProgressNow, StoreError> {
         let learned = self.learned(&timeline).await?;
-        let hold = if timeline.status == VmStatus::Queued && timeline.failed_try.is_none() {
-            let ahead = self.repository.ahead(timeline.request).await?;
-            Some(Hold::Worker { ahead })
-        } else {
-            self.other_vcenter(&timeline)
-        };
+        let hold = self.hold(&timeline).await?;
         let now = self.clock.now();
         let told = learned.tell(timeline.position(now));
         Ok(ProgressNow { timeline, now, told, hold })
@@ -232,8 +229,24 @@ impl ProgressQuery {
         self.repository.learned(vcenter.as_ref(), &timeline.spec.template).await
     }
 
-    fn other_vcenter(&self, timeline: &Timeline) -> Option<Hold> {
-        let (theirs, ours) = (timeline.vcenter.as_ref()?, self.vcenter.known()?);
-        (*theirs != ours && !timeline.status.has_ended()).then_some(Hold::OtherVcenter)
+    async fn hold(&self, timeline: &Timeline) -> Result<Option<Hold>, StoreError> {
+        if timeline.status != VmStatus::Queued {
+            return Ok(self.other_vcenter(timeline, timeline.vcenter.as_ref()));
+        }
+        // Before its start the journal does not say which vCenter it belongs to; its row does.
+        let owner = Viewer(timeline.owner.clone());
+        let row = self.repository.request(&owner, timeline.request).await?;
+        let theirs = row.and_then(|row| row.vcenter);
+        let elsewhere = self.other_vcenter(timeline, theirs.as_ref());
+        if elsewhere.is_some() || timeline.failed_try.is_some() {
+            return Ok(elsewhere);
+        }
+        let ahead = self.repository.ahead(timeline.request).await?;
+        Ok(Some(Hold::Worker { ahead }))
+    }
+
+    fn other_vcenter(&self, timeline: &Timeline, theirs: Option<&VcenterId>) -> Option<Hold> {
+        let ours = self.vcenter.known()?;
+        (*theirs? != ours && !timeline.status.has_ended()).then_some(Hold::OtherVcenter)
     }
 }

@@ -166,15 +166,16 @@ impl Requests {
         key: Option<String>,
     ) -> Result<Accepted, RequestError> {
         let id = RequestId(Uuid::now_v7());
-        let spec = VmSpec::parse(id, raw, &self.limits).map_err(RequestError::Invalid)?;
+        let spec = self.parse(id, raw).await?;
         let idempotency = key.map(|key| Idempotency { key, body: spec.fingerprint() });
-        if let Some(idempotency) = &idempotency
-            && let Some(existing) =
-                self.store.find(&viewer.0, idempotency).await.map_err(from_create)?
-        {
+        if let Some(existing) = self.find(viewer, idempotency.as_ref()).await? {
             return Ok(Accepted::Existing(existing));
         }
-        self.check_with_vcenter(&spec).await?;
+        if let Err(refused) = self.check_with_vcenter(&spec).await {
+            // The same key may have been accepted meanwhile, and what has the name be its own VM.
+            let existing = self.find(viewer, idempotency.as_ref()).await?;
+            return existing.map(Accepted::Existing).ok_or(refused);
+        }
         let new = self.first_event(viewer, spec, idempotency).await?;
         match self.store.create(new).await.map_err(from_create)? {
             Created::New(first) => {
@@ -191,8 +192,7 @@ impl Requests {
     ///
     /// [`RequestError`].
     pub async fn check(&self, raw: &RawSpec) -> Result<(), RequestError> {
-        let id = RequestId(Uuid::nil());
-        let spec = VmSpec::parse(id, raw, &self.limits).map_err(RequestError::Invalid)?;
+        let spec = self.parse(RequestId(Uuid::nil()), raw).await?;
         self.check_with_vcenter(&spec).await?;
         if self.repository.name_is_living(&spec.name).await? {
             return Err(RequestError::NameTaken(NAME_OF_REQUEST));
@@ -234,6 +234,40 @@ impl Requests {
         Ok(())
     }
 
+    /// The wrong fields of a wish, all at once.
+    pub async fn wrong_fields(&self, raw: &RawSpec) -> Vec<InvalidField> {
+        match self.parse(RequestId(Uuid::nil()), raw).await {
+            Err(RequestError::Invalid(wrong)) => wrong,
+            Ok(_) | Err(_) => Vec::new(),
+        }
+    }
+
+    /// Reads a wish. When fields are wrong, the template is looked up too, so that nobody mends the
+    /// others only to hear of that one next.
+    async fn parse(&self, id: RequestId, raw: &RawSpec) -> Result<VmSpec, RequestError> {
+        let mut wrong = match VmSpec::parse(id, raw, &self.limits) {
+            Ok(spec) => return Ok(spec),
+            Err(wrong) => wrong,
+        };
+        if !wrong.iter().any(|wrong| wrong.field == "template")
+            && let Ok(Ok(templates)) = tokio::time::timeout(CHECK_TIMEOUT, self.templates()).await
+        {
+            wrong.extend(no_such_template(&templates, &raw.template));
+        }
+        Err(RequestError::Invalid(wrong))
+    }
+
+    async fn find(
+        &self,
+        viewer: &Viewer,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<RequestId>, RequestError> {
+        match idempotency {
+            Some(idempotency) => self.store.find(&viewer.0, idempotency).await.map_err(from_create),
+            None => Ok(None),
+        }
+    }
+
     /// The templates of vCenter, at most [`TEMPLATES_TTL`] old.
     ///
     /// # Errors
@@ -262,9 +296,8 @@ impl Requests {
         else {
             return Ok(());
         };
-        if !templates.iter().any(|template| template.name == spec.template) {
-            let message = format!("there is no template {:?} in vCenter", spec.template);
-            return Err(RequestError::Invalid(vec![InvalidField { field: "template", message }]));
+        if let Some(wrong) = no_such_template(&templates, &spec.template) {
+            return Err(RequestError::Invalid(vec![wrong]));
         }
         if name_in_use {
             return Err(RequestError::NameTaken(NAME_OF_VM));
@@ -301,6 +334,12 @@ impl Requests {
 
 const NAME_OF_REQUEST: &str = "another request that is not finished has this name";
 const NAME_OF_VM: &str = "a VM in vCenter's folder has this name";
+
+fn no_such_template(templates: &[VmTemplate], wanted: &str) -> Option<InvalidField> {
+    let is_there = templates.iter().any(|template| template.name == wanted);
+    let message = format!("there is no template {wanted:?} in vCenter");
+    (!is_there).then_some(InvalidField { field: "template", message })
+}
 
 fn from_create(error: CreateError) -> RequestError {
     match error {

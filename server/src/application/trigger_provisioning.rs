@@ -9,7 +9,7 @@
 //! visible to the person who waits.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt;
@@ -21,8 +21,9 @@ use tracing::{Instrument, debug, error, info, info_span, warn};
 use super::feed::Feed;
 use super::journal::{Journal, OpenRequest};
 use super::vcenter::CurrentVcenter;
+use crate::domain::ids::VcenterId;
 use crate::domain::ports::clock::Clock;
-use crate::domain::ports::event_store::{Claim, Leases};
+use crate::domain::ports::event_store::{Claim, Leases, StoreError};
 use crate::domain::ports::vsphere::{Stop, VsphereError, VspherePort};
 use crate::domain::saga::{Action, Worker, next_action};
 use crate::domain::vm::{Command, RequestedVm, VmAggregate};
@@ -46,6 +47,10 @@ const BACKOFF_MAX: Duration = Duration::from_secs(40);
 
 /// How long vCenter may be away before a request gives up: long enough for a restart of vCenter.
 const UNAVAILABLE_MAX: TimeDelta = TimeDelta::minutes(30);
+
+/// How long PostgreSQL may take to answer about leases before the link to it counts as dead: what is
+/// claimed later than this has lost too much of its lease.
+const ANSWER_MAX: Duration = Duration::from_secs(4);
 
 /// How long a shutdown waits for drivers to hand their leases back.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
@@ -95,11 +100,12 @@ impl TriggerProvisioning {
         while !shutdown.is_cancelled() {
             let free =
                 usize::try_from(self.workers).unwrap_or(usize::MAX).saturating_sub(driving.len());
-            let claims = self.claim(free).await;
-            for claim in claims {
+            let asked = Instant::now();
+            for claim in self.claim(free).await {
                 let (this, shutdown) = (Arc::clone(&self), shutdown.clone());
                 let span = info_span!("saga", request.id = %claim.request);
-                driving.spawn(async move { this.drive(claim, shutdown).await }.instrument(span));
+                let driver = async move { this.drive(claim, asked, shutdown).await };
+                driving.spawn(driver.instrument(span));
             }
             tokio::select! {
                 () = self.wake.notified() => {}
@@ -120,7 +126,8 @@ impl TriggerProvisioning {
         }
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
         let vcenter = self.vcenter.known();
-        match self.leases.claim(&self.worker, vcenter.as_ref(), self.lease, limit).await {
+        let claims = self.leases.claim(&self.worker, vcenter.as_ref(), self.lease, limit);
+        match answered(claims).await {
             Ok(claims) => claims,
             Err(error) => {
                 debug!(error = ?error, "no requests could be claimed");
@@ -130,10 +137,10 @@ impl TriggerProvisioning {
     }
 
     /// Drives one request for as long as there is something to do and the lease holds.
-    async fn drive(&self, claim: Claim, shutdown: CancellationToken) {
-        let moved = self.driving.enter(claim.request);
-        let lease = Lease::new(&claim, Arc::clone(&self.leases), self.lease, moved.bell());
-        let lease = Arc::new(lease);
+    async fn drive(&self, claim: Claim, asked: Instant, shutdown: CancellationToken) {
+        let entered = self.driving.enter(claim.request);
+        let leases = Arc::clone(&self.leases);
+        let lease = Arc::new(Lease::new(&claim, leases, self.lease, asked, entered.bell()));
         let work = async {
             match self.journal.open(claim.request).await {
                 Ok(Some(open)) => self.turns(claim.clone(), Arc::clone(&lease), open).await,
@@ -152,13 +159,19 @@ impl TriggerProvisioning {
             }
             () = shutdown.cancelled() => Duration::ZERO,
         };
-        if let Err(error) = self.leases.release(claim.request, claim.epoch, due_in).await {
+        let release = self.leases.release(claim.request, claim.epoch, due_in);
+        if let Err(error) = answered(release).await {
             debug!(error = ?error, "the lease could not be handed back; it runs out by itself");
         }
     }
 
     /// Turn after turn, until one says when the next is due.
     async fn turns(&self, claim: Claim, lease: Arc<Lease>, open: OpenRequest) -> Duration {
+        if self.is_elsewhere(claim.vcenter.as_ref()).await {
+            info!("this request belongs to another vCenter");
+            // Now that it is known which one this is, it is not claimed here again.
+            return Duration::ZERO;
+        }
         let mut worker = Worker::Arriving;
         let sink = SagaSink::new(self, claim, lease, open);
         loop {
@@ -200,10 +213,6 @@ impl TriggerProvisioning {
                 sink.record(Command::Resume { worker, task }).await?;
                 info!("resumed at {}", vm.stage.label());
             }
-            Action::CreateVm | Action::RemoveVm if self.is_elsewhere(vm).await => {
-                info!("this request belongs to another vCenter");
-                return Ok(Turn::Release(BACKOFF_MAX));
-            }
             Action::CreateVm => {
                 let resume = sink.resume().await;
                 match self.vsphere.create_vm(&vm.spec, &resume, sink).await {
@@ -225,13 +234,12 @@ impl TriggerProvisioning {
         Ok(Turn::Again)
     }
 
-    /// Whether the request was begun in another vCenter than this one.
-    async fn is_elsewhere(&self, vm: &RequestedVm) -> bool {
-        match (&vm.vcenter, self.vcenter.ask().await) {
-            (Some(theirs), Ok(ours)) => *theirs != ours,
-            // A vCenter that does not answer is tried, so that its error is recorded.
-            (None, _) | (_, Err(_)) => false,
-        }
+    /// Whether a request belongs to another vCenter than this one. Asked before anything is recorded:
+    /// a claim may have been made before it was known which one this is.
+    async fn is_elsewhere(&self, theirs: Option<&VcenterId>) -> bool {
+        let Some(theirs) = theirs else { return false };
+        // A vCenter that does not answer is tried, so that its error is recorded.
+        self.vcenter.ask().await.is_ok_and(|ours| ours != *theirs)
     }
 
     /// Records why the VM was not made: as a failed try when it may pass, else as the end.
@@ -301,11 +309,18 @@ impl TriggerProvisioning {
     }
 }
 
+/// Waits for PostgreSQL's answer about leases, but not on a dead link.
+async fn answered<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let dead = || StoreError::Unavailable("no answer in time".into());
+    tokio::time::timeout(ANSWER_MAX, asked).await.unwrap_or_else(|_| Err(dead()))
+}
+
 /// The pause after so many failed tries in a row: doubling, and up to a fifth shorter or longer, so that
-/// requests that failed together do not come back together.
+/// requests that failed together do not come back together. In whole milliseconds, as all times are.
 fn backoff(failed_in_a_row: u32) -> Duration {
     let doubled = BACKOFF_MIN.saturating_mul(1 << failed_in_a_row.min(10)).min(BACKOFF_MAX);
-    doubled.mul_f64(rand::rng().random_range(0.8..1.2))
+    let spread = doubled.mul_f64(rand::rng().random_range(0.8..1.2));
+    Duration::from_millis(u64::try_from(spread.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Text of others, made fit for one line of a page or a terminal.

@@ -7,6 +7,8 @@ use super::ids::RequestId;
 
 /// Memory is given in steps of this many MiB: vSphere refuses anything finer.
 pub const MEMORY_STEP_MIB: u32 = 4;
+/// The longest name of a VM: it is one DNS label (RFC 1123).
+pub const VM_NAME_CHARS_MAX: usize = 63;
 /// The longest template or network name that is taken: vSphere's own limit for the name of an object.
 pub const NAME_CHARS_MAX: usize = 80;
 
@@ -181,8 +183,8 @@ fn vm_name_error(name: &str) -> Option<String> {
     if !characters {
         return Some("may only have small letters a-z, digits and hyphens".to_owned());
     }
-    if name.len() > 63 {
-        return Some("may have at most 63 characters".to_owned());
+    if name.len() > VM_NAME_CHARS_MAX {
+        return Some(format!("may have at most {VM_NAME_CHARS_MAX} characters"));
     }
     (name.starts_with('-') || name.ends_with('-'))
         .then(|| "must not begin or end with a hyphen".to_owned())

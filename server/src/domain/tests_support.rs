@@ -86,7 +86,7 @@ fn any_event() -> impl Strategy<Value = VmEvent> {
         Just(VmEvent::VmProvisioningStepUndone { step: UndoneStep::Destroyed }),
         failure.clone().prop_map(|failure| VmEvent::VmProvisioningFailed { failure }),
         failure.prop_map(|failure| VmEvent::VmProvisioningNeedsAttention {
-            failure,
+            failure: Some(failure),
             reason: "no".to_owned(),
             left: vec!["vm-1".to_owned()],
         }),

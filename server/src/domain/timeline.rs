@@ -14,6 +14,11 @@ use super::spec::VmSpec;
 use super::stage::VmProvisioningStage as Stage;
 use super::vm::VmStatus;
 
+mod parts;
+
+use parts::ms_between;
+pub use parts::{Attempt, FailedTry, Mark, StageState, StageTimes, Undo};
+
 /// What has happened to a request so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeline {
@@ -61,91 +66,6 @@ pub struct Timeline {
     pub vm: Option<VmProvisioningResult>,
     /// The estimate that was told with the newest event.
     pub told: Told,
-}
-
-/// An attempt that has ended and was followed by another. It keeps its times and its reason.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// Its number, from 1.
-    pub number: u32,
-    /// When a worker started it.
-    pub started_at: Option<DateTime<Utc>>,
-    /// When it ended.
-    pub ended_at: Option<DateTime<Utc>>,
-    /// How it ended.
-    pub outcome: VmStatus,
-    /// Its stages.
-    pub stages: [StageTimes; 6],
-    /// Why it failed, if it did.
-    pub failure: Option<Failure>,
-}
-
-/// One stage of the attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StageTimes {
-    /// How far it is.
-    pub state: StageState,
-    /// The event that entered it.
-    pub entered: Option<Mark>,
-    /// The event that left it.
-    pub left: Option<Mark>,
-}
-
-/// How far a stage is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StageState {
-    /// Not reached yet.
-    Pending,
-    /// Being worked on.
-    Active,
-    /// Completed.
-    Done,
-    /// The attempt failed here.
-    Failed,
-    /// Never reached, since the attempt failed before.
-    Skipped,
-    /// Completed, and taken back.
-    Undone,
-}
-
-/// A moment of the journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
-    /// The event.
-    pub seq: u32,
-    /// When it was recorded.
-    pub at: DateTime<Utc>,
-}
-
-/// A try that failed and will be repeated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailedTry {
-    /// Which it was, from 1.
-    pub number: u32,
-    /// Why, for a person.
-    pub reason: String,
-    /// When the next one begins.
-    pub next_at: DateTime<Utc>,
-}
-
-/// A step of the undo.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Undo {
-    /// What is undone, in words.
-    pub step: String,
-    /// Whether it was done.
-    pub done: bool,
-    /// When.
-    pub at: DateTime<Utc>,
-}
-
-impl StageTimes {
-    const PENDING: Self = Self { state: StageState::Pending, entered: None, left: None };
-
-    /// Milliseconds from entering to leaving; `None` unless both have happened.
-    pub fn duration_ms(&self) -> Option<u64> {
-        Some(ms_between(self.entered?.at, self.left?.at))
-    }
 }
 
 impl Timeline {
@@ -396,11 +316,6 @@ impl Timeline {
         self.status = status;
         self.ended_at = Some(mark.at);
     }
-}
-
-/// Whole milliseconds between two moments; 0 when the clock went backwards between them.
-fn ms_between(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
-    u64::try_from((to - from).num_milliseconds()).unwrap_or(0)
 }
 
 #[cfg(test)]

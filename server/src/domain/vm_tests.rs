@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::tests_support::{any_journal, journal, requested, spec};
 use super::*;
 use crate::domain::ids::RequestId;
+use crate::domain::ports::vsphere::UndoneStep;
 
 fn given(events: &[VmEvent]) -> VmAggregate {
     VmAggregate::replay(&journal(events))

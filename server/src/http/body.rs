@@ -6,16 +6,21 @@
 use std::time::Duration;
 
 use app::api::FieldError;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
+use super::query::UNKNOWN_KEY_CHARS_MAX;
 use crate::domain::spec::{RawNetwork, RawSpec};
 
 /// The largest body that is read: a wish for a VM has a few hundred bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How much of a body that is too large is read and thrown away, so that its sender gets the answer.
+const DRAINED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// How long a client may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,9 +70,9 @@ pub async fn nothing(request: Request) -> Result<(), ApiError> {
 ///
 /// 413, 408, or 400 when the connection breaks.
 pub async fn bytes(body: Body) -> Result<bytes::Bytes, ApiError> {
-    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_BYTES_MAX)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_too_large(&error) => {
+    match tokio::time::timeout(BODY_TIMEOUT, read(body)).await {
+        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(None)) => {
             let detail = format!("the body may have at most {BODY_BYTES_MAX} bytes");
             let status = StatusCode::PAYLOAD_TOO_LARGE;
             Err(ApiError::new(status, "too-large", "Body too large", detail))
@@ -83,15 +88,26 @@ pub async fn bytes(body: Body) -> Result<bytes::Bytes, ApiError> {
     }
 }
 
-fn is_too_large(error: &axum::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<http_body_util::LengthLimitError>() {
-            return true;
-        }
-        cause = error.source();
+/// Reads a body; `None` when it is too large. Then it is still read on for a while: a client that is
+/// in the middle of sending would see a broken connection instead of the answer.
+async fn read(mut body: Body) -> Result<Option<bytes::Bytes>, axum::Error> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > DRAINED_BYTES_MAX {
+        return Ok(None);
     }
-    false
+    let mut kept = Vec::with_capacity(announced.min(BODY_BYTES_MAX));
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        read += data.len();
+        if read > DRAINED_BYTES_MAX {
+            break;
+        }
+        if read <= BODY_BYTES_MAX {
+            kept.extend_from_slice(&data);
+        }
+    }
+    Ok((read <= BODY_BYTES_MAX).then(|| kept.into()))
 }
 
 /// `application/json` or any `application/…+json`, with or without parameters.
@@ -145,8 +161,7 @@ impl ReadSpec {
 
     fn unknown(&mut self, prefix: &str, object: &Map<String, Value>, known: &[&str]) {
         for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
-            // A key may be as long as the body: what is repeated of it has a limit too.
-            let key: String = key.chars().take(64).collect();
+            let key: String = key.chars().take(UNKNOWN_KEY_CHARS_MAX).collect();
             self.wrong(&format!("{prefix}{key}"), "is not a field of a request");
         }
     }

@@ -76,7 +76,7 @@ pub fn progress_now(progress: &ProgressNow) -> api::Progress {
             });
         }
         Some(Hold::OtherVcenter) => {
-            let reason = "this request was begun in another vCenter than the one this server works \
+            let reason = "this request belongs to another vCenter than the one this server works \
                           with now; it goes on when the server is started with that vCenter again";
             wire.waiting = Some(api::Waiting {
                 waiting_for: api::WaitingFor::Vcenter,

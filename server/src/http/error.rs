@@ -210,6 +210,9 @@ fn of_a_library(path: &str, response: &Response) -> Option<ApiError> {
     let is_error = status.is_client_error() || status.is_server_error();
     let below_api = path == "/api" || path.starts_with("/api/");
     (is_error && below_api).then(|| {
+        if status == StatusCode::NOT_FOUND {
+            return ApiError::no_such_route();
+        }
         let title = status.canonical_reason().unwrap_or("Error");
         ApiError::new(status, "http", title, "this request cannot be answered as it is")
     })

@@ -9,6 +9,10 @@ const LIMIT_DEFAULT: u32 = 50;
 /// How many rows a list may have at most.
 pub const LIMIT_MAX: u32 = 200;
 
+/// How much of a key that is not known is named back, in characters: it may be as long as its sender
+/// likes.
+pub(super) const UNKNOWN_KEY_CHARS_MAX: usize = 64;
+
 /// The parameters of a query string, and what is wrong with them.
 #[derive(Debug, Default)]
 pub struct Params {
@@ -24,7 +28,10 @@ impl Params {
         let mut params = Self::default();
         for (key, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if !known.contains(&key.as_ref()) {
-                params.wrong(&key.chars().take(64).collect::<String>(), "is not known here");
+                params.wrong(
+                    &key.chars().take(UNKNOWN_KEY_CHARS_MAX).collect::<String>(),
+                    "is not known here",
+                );
             } else if params.values.iter().any(|(earlier, _)| *earlier == key) {
                 params.wrong(&key, "may be given once");
             } else {

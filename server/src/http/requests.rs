@@ -16,7 +16,6 @@ use super::{AppState, in_time};
 use crate::application::requests::Accepted;
 use crate::domain::ids::{RequestId, Viewer};
 use crate::domain::ports::progress::RequestFilter;
-use crate::domain::spec::VmSpec;
 
 /// The longest `Idempotency-Key`: room for any id or digest.
 const KEY_CHARS_MAX: usize = 255;
@@ -30,10 +29,12 @@ pub(super) async fn create(
     let key = idempotency_key(request.headers())?;
     let body = body::json(request).await?;
     let ReadSpec { raw, mut errors } = body::read_spec(&body);
+    if !body.is_object() {
+        return Err(ApiError::invalid(errors));
+    }
     if !errors.is_empty() {
         // What could be read is checked too, so that all mistakes are named at once.
-        let checked = VmSpec::parse(RequestId(Uuid::nil()), &raw, state.requests.limits());
-        for wrong in checked.err().unwrap_or_default() {
+        for wrong in state.requests.wrong_fields(&raw).await {
             if !errors.iter().any(|error| error.field == wrong.field) {
                 let (field, message) = (wrong.field.to_owned(), wrong.message);
                 errors.push(api::FieldError { field, message });
@@ -41,13 +42,16 @@ pub(super) async fn create(
         }
         return Err(ApiError::invalid(errors));
     }
-    // Cut off, it may have been accepted all the same: whoever asks again with the same key will know.
-    let accepted = in_time(state.requests.accept(&viewer, &raw, key)).await??;
-    let (status, id) = match accepted {
-        Accepted::New(id) => (StatusCode::CREATED, id),
-        Accepted::Existing(id) => (StatusCode::OK, id),
+    let accepting = async {
+        let (status, id) = match state.requests.accept(&viewer, &raw, key).await? {
+            Accepted::New(id) => (StatusCode::CREATED, id),
+            Accepted::Existing(id) => (StatusCode::OK, id),
+        };
+        let row = state.query.request(&viewer, id).await?;
+        Ok::<_, ApiError>((status, row.ok_or_else(ApiError::no_such_request)?))
     };
-    let row = state.query.request(&viewer, id).await?.ok_or_else(ApiError::no_such_request)?;
+    // Cut off, it may have been accepted all the same: whoever asks again with the same key will know.
+    let (status, row) = in_time(accepting).await??;
     let request = convert::request(&row);
     let location = [(header::LOCATION, request.links.this.clone())];
     Ok((status, location, Json(request)).into_response())

@@ -31,6 +31,13 @@ use crate::domain::spec::{MEMORY_STEP_MIB, RawNetwork, RawSpec};
 /// How many requests the list shows at once.
 const LIST_ROWS: u32 = 50;
 
+/// The longest field of the form that is typed back, in characters: it goes into an address, and no
+/// valid value is longer.
+const FIELD_CHARS_MAX: usize = 200;
+
+/// The longest key of a form: ours is a UUID. A longer one is nobody's, and counts as none.
+const FORM_KEY_CHARS_MAX: usize = 64;
+
 /// The routes of all pages, and of the form.
 pub fn routes(state: &AppState, options: &LeptosOptions) -> Router<AppState> {
     let routes = generate_route_list(app::App);
@@ -80,11 +87,12 @@ impl Backend for PageBackend {
             after,
             limit: LIST_ROWS,
         };
-        let rows = in_time(page(&self.state, &self.viewer, filter));
-        let (rows, next) = rows.await??;
-        let ids: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
-        let progress = in_time(self.state.query.progress_of(&self.viewer, &ids));
-        let progress = progress.await?.map_err(ApiError::from)?;
+        let (rows, next, progress) = in_time(async {
+            let (rows, next) = page(&self.state, &self.viewer, filter).await?;
+            let progress = self.state.query.progress_of(&self.viewer, &rows).await?;
+            Ok::<_, ApiError>((rows, next, progress))
+        })
+        .await??;
         let items = rows
             .iter()
             .filter_map(|row| {
@@ -98,9 +106,8 @@ impl Backend for PageBackend {
 
     async fn request(&self, id: &str) -> Result<RequestDetail, PageError> {
         self.state.ready_or_503()?;
-        let query = &self.state.query;
-        let progress =
-            query.progress(&self.viewer, request_id(id)?).await.map_err(ApiError::from)?;
+        let progress = in_time(self.state.query.progress(&self.viewer, request_id(id)?));
+        let progress = progress.await?.map_err(ApiError::from)?;
         let progress = progress.ok_or_else(ApiError::no_such_request)?;
         Ok(RequestDetail {
             request: convert::request_of(&progress.timeline),
@@ -249,7 +256,7 @@ async fn submit(
 ) -> Result<Response, Response> {
     let draft = read_form(request).await.map_err(|error| plain(&error))?;
     let (raw, errors) = read_draft(&draft);
-    let key = Some(draft.key.clone()).filter(|key| (1..=64).contains(&key.len()));
+    let key = Some(draft.key.clone()).filter(|key| (1..=FORM_KEY_CHARS_MAX).contains(&key.len()));
     let accepted = if errors.is_empty() {
         let accepting = in_time(state.requests.accept(&viewer, &raw, key));
         accepting.await.map_err(|error| plain(&error))?
@@ -278,8 +285,7 @@ async fn read_form(request: Request) -> Result<Draft, ApiError> {
     let body = body::bytes(request.into_body()).await?;
     let mut draft = Draft::default();
     for (key, value) in form_urlencoded::parse(&body) {
-        // A field longer than any valid value is cut: it goes back into an address.
-        let value: String = value.chars().take(200).collect();
+        let value: String = value.chars().take(FIELD_CHARS_MAX).collect();
         match key.as_ref() {
             "name" => draft.name = value,
             "template" => draft.template = value,

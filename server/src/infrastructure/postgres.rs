@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
@@ -39,6 +40,12 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
     PgPoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A connection that was given up in the middle of an answer is asked whether it lives. On a
+        // dead link that would wait for ever, and keep its place in the pool for as long.
+        .after_release(|connection, _| {
+            let lives = tokio::time::timeout(ACQUIRE_TIMEOUT, connection.ping());
+            Box::pin(async { lives.await.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true) })
+        })
         .connect_lazy_with(options)
 }
 
@@ -75,6 +82,11 @@ fn corrupt(what: impl Into<String>) -> StoreError {
 /// PostgreSQL's `int` counts from zero here: a check constraint holds that.
 fn unsigned(value: i32) -> Result<u32, StoreError> {
     u32::try_from(value).map_err(|_| corrupt(format!("{value} is negative")))
+}
+
+/// A number of an event to read on after. Beyond `int`'s limit there is none.
+fn after(seq: u32) -> i32 {
+    i32::try_from(seq).unwrap_or(i32::MAX)
 }
 
 /// A number that is far below `int`'s limit: events of a request, CPUs, MiB.

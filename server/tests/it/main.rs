@@ -7,5 +7,15 @@
 )]
 
 mod embedded;
+mod estimate;
+mod faults;
+mod http;
+mod journal;
+mod layering;
+mod restart;
+mod saga;
+mod settings;
 mod soap;
+mod stream;
+mod support;
 mod vsphere;

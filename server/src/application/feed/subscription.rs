@@ -31,6 +31,11 @@ pub enum News {
 impl Subscription {
     pub(super) fn new(shared: Arc<SharedTopic>, degraded: watch::Receiver<Option<String>>) -> Self {
         let announcements = shared.announcements.subscribe();
+        let mut degraded = degraded;
+        if degraded.borrow().is_some() {
+            // Who comes while the journal cannot be seen is told so too.
+            degraded.mark_changed();
+        }
         Self { shared, announcements, degraded, cursor: 0 }
     }
 

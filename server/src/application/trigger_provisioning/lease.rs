@@ -36,15 +36,16 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// The lease of a claim that was made just now.
+    /// The lease of a claim that was asked for at `asked`: PostgreSQL counts from later than that.
+    /// `moved` is rung when the journal may have moved without this worker.
     pub fn new(
         claim: &Claim,
         leases: Arc<dyn Leases>,
         length: Duration,
+        asked: Instant,
         moved: Arc<Notify>,
     ) -> Self {
-        // The claim was asked for a moment ago; a renewal comes long before that moment matters.
-        let until = Mutex::new(Instant::now() + length);
+        let until = Mutex::new(asked + length);
         let known_seq = AtomicU32::new(0);
         Self { request: claim.request, epoch: claim.epoch, leases, length, until, known_seq, moved }
     }
@@ -88,14 +89,15 @@ impl Lease {
 
     /// Renews the lease again and again; ends when it is lost.
     pub async fn keep(&self) {
-        let mut pause = self.length / RENEWALS_PER_LEASE;
+        let interval = self.length / RENEWALS_PER_LEASE;
+        let mut pause = interval;
         loop {
             tokio::time::sleep(pause).await;
-            pause = match self.renew().await {
-                Ok(true) => self.length / RENEWALS_PER_LEASE,
-                Ok(false) => return,
-                Err(_) if self.outlasts(Duration::ZERO) => RENEWAL_PAUSE,
-                Err(_) => return,
+            // On a dead link no answer ever comes; the lease runs out all the same.
+            pause = match tokio::time::timeout(interval, self.renew()).await {
+                Ok(Ok(true)) => interval,
+                Ok(Ok(false)) => return,
+                Ok(Err(_)) | Err(_) => RENEWAL_PAUSE,
             };
             if !self.outlasts(Duration::from_nanos(1)) {
                 return;

@@ -76,11 +76,12 @@ impl<'a> SagaSink<'a> {
         let mut unsure = false;
         loop {
             let recorded = async {
-                if unsure {
-                    // The last write may have been committed although its reply was lost.
-                    self.saga.journal.reload(&mut open).await?;
+                let journal = &self.saga.journal;
+                // The last write may have been committed although its reply was lost.
+                if unsure && journal.was_recorded(&mut open, command.clone()).await? {
+                    return Ok(());
                 }
-                self.saga.journal.record(&mut open, Some(self.lease.epoch()), command.clone()).await
+                journal.record(&mut open, Some(self.lease.epoch()), command.clone()).await
             };
             match recorded.await {
                 Ok(()) => {

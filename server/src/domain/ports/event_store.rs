@@ -253,6 +253,8 @@ pub struct Claim {
     pub request: RequestId,
     /// The lease's epoch: it fences every write.
     pub epoch: LeaseEpoch,
+    /// The vCenter it belongs to, once that is known.
+    pub vcenter: Option<VcenterId>,
     /// What to resume from.
     pub checkpoint: Checkpoint,
 }

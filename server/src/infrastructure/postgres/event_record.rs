@@ -4,18 +4,21 @@
 //! it. `tests/golden/events` holds one example of each that was ever written. There is no percentage
 //! in any payload.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
-use uuid::Uuid;
 
-use crate::domain::estimate::{Basis, Estimate, Told};
-use crate::domain::event::{Failure, NewEvent, VmEvent};
-use crate::domain::ids::{MoRef, Owner, RequestId, VcenterId};
-use crate::domain::ports::vsphere::{UndoneStep, VmProvisioningResult};
-use crate::domain::spec::{FixedAddress, NetworkSpec, VmSpec};
+use crate::domain::estimate::Told;
+use crate::domain::event::{NewEvent, VmEvent};
+use crate::domain::ids::{Owner, RequestId, VcenterId};
+use crate::domain::ports::vsphere::UndoneStep;
 use crate::domain::stage::VmProvisioningStage as Stage;
+
+mod values;
+
+use values::{FailureRecord, SpecRecord, ToldRecord};
+pub(super) use values::{NetworkRecord, VmRecord};
 
 /// The version in which every event is written today.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -232,7 +235,16 @@ struct TryFailed {
     #[serde(rename = "try")]
     failed_try: u32,
     reason: String,
+    #[serde(serialize_with = "with_milliseconds")]
     next_at: DateTime<Utc>,
+}
+
+/// Payloads are told as they are stored, so their times have the form that all times have.
+fn with_milliseconds<S: Serializer>(
+    moment: &DateTime<Utc>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&moment.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -281,188 +293,4 @@ struct RetryRequested {
 #[derive(Deserialize)]
 struct WithTold {
     told: Option<ToldRecord>,
-}
-
-/// A wish, also stored beside its request.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SpecRecord {
-    name: String,
-    template: String,
-    cpus: u32,
-    memory_mib: u32,
-    network: Option<NetworkRecord>,
-}
-
-impl From<&VmSpec> for SpecRecord {
-    fn from(spec: &VmSpec) -> Self {
-        Self {
-            name: spec.name.clone(),
-            template: spec.template.clone(),
-            cpus: spec.cpus,
-            memory_mib: spec.memory_mib,
-            network: spec.network.as_ref().map(NetworkRecord::from),
-        }
-    }
-}
-
-impl SpecRecord {
-    fn into_spec(self, request_id: RequestId) -> VmSpec {
-        VmSpec {
-            request_id,
-            name: self.name,
-            template: self.template,
-            cpus: self.cpus,
-            memory_mib: self.memory_mib,
-            network: self.network.map(NetworkSpec::from),
-        }
-    }
-}
-
-/// A wanted network, as stored in events and beside requests.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct NetworkRecord {
-    name: Option<String>,
-    address: Option<AddressRecord>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AddressRecord {
-    ip: std::net::Ipv4Addr,
-    prefix_len: u8,
-    gateway: Option<std::net::Ipv4Addr>,
-}
-
-impl From<&NetworkSpec> for NetworkRecord {
-    fn from(network: &NetworkSpec) -> Self {
-        let address = network.address.map(|FixedAddress { ip, prefix_len, gateway }| {
-            AddressRecord { ip, prefix_len, gateway }
-        });
-        Self { name: network.name.clone(), address }
-    }
-}
-
-impl From<NetworkRecord> for NetworkSpec {
-    fn from(record: NetworkRecord) -> Self {
-        let address = record.address.map(|AddressRecord { ip, prefix_len, gateway }| {
-            FixedAddress { ip, prefix_len, gateway }
-        });
-        Self { name: record.name, address }
-    }
-}
-
-/// A finished VM, as stored in events and beside requests.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct VmRecord {
-    moref: String,
-    instance_uuid: Uuid,
-    hostname: String,
-    ip_address: std::net::IpAddr,
-}
-
-impl From<&VmProvisioningResult> for VmRecord {
-    fn from(vm: &VmProvisioningResult) -> Self {
-        Self {
-            moref: vm.moref.0.clone(),
-            instance_uuid: vm.instance_uuid,
-            hostname: vm.hostname.clone(),
-            ip_address: vm.ip_address,
-        }
-    }
-}
-
-impl From<VmRecord> for VmProvisioningResult {
-    fn from(record: VmRecord) -> Self {
-        Self {
-            moref: MoRef(record.moref),
-            instance_uuid: record.instance_uuid,
-            hostname: record.hostname,
-            ip_address: record.ip_address,
-        }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct FailureRecord {
-    stage: String,
-    code: String,
-    reason: String,
-    retryable: bool,
-}
-
-impl From<&Failure> for FailureRecord {
-    fn from(failure: &Failure) -> Self {
-        Self {
-            stage: failure.stage.as_str().to_owned(),
-            code: failure.code.clone(),
-            reason: failure.reason.clone(),
-            retryable: failure.retryable,
-        }
-    }
-}
-
-impl FailureRecord {
-    fn into_failure(self) -> Result<Failure, DecodeError> {
-        let Self { code, reason, retryable, .. } = self;
-        Ok(Failure { stage: stage(&self.stage)?, code, reason, retryable })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ToldRecord {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    estimate: Option<EstimateRecord>,
-    /// By the place of the stage among those that take time.
-    typical_ms: [Option<u64>; 5],
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EstimateRecord {
-    remaining_ms: u64,
-    samples: u32,
-    basis: String,
-}
-
-impl ToldRecord {
-    fn is_empty(&self) -> bool {
-        self.estimate.is_none() && self.typical_ms.iter().all(Option::is_none)
-    }
-}
-
-impl From<&Told> for ToldRecord {
-    fn from(told: &Told) -> Self {
-        let estimate = told.estimate.map(|Estimate { remaining_ms, samples, basis }| {
-            EstimateRecord { remaining_ms, samples, basis: basis_word(basis).to_owned() }
-        });
-        Self { estimate, typical_ms: told.typical_ms }
-    }
-}
-
-impl TryFrom<ToldRecord> for Told {
-    type Error = DecodeError;
-
-    fn try_from(record: ToldRecord) -> Result<Self, DecodeError> {
-        let estimate = record
-            .estimate
-            .map(|EstimateRecord { remaining_ms, samples, basis }| {
-                let basis = [Basis::Template, Basis::All]
-                    .into_iter()
-                    .find(|known| basis_word(*known) == basis)
-                    .ok_or(DecodeError::Word(basis))?;
-                Ok(Estimate { remaining_ms, samples, basis })
-            })
-            .transpose()?;
-        Ok(Self { estimate, typical_ms: record.typical_ms })
-    }
-}
-
-fn basis_word(basis: Basis) -> &'static str {
-    match basis {
-        Basis::Template => "template",
-        Basis::All => "all",
-    }
 }

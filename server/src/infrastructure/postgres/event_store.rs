@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 
 use super::event_record::{self, NetworkRecord, SCHEMA_VERSION, VmRecord};
-use super::{corrupt, signed, unsigned};
+use super::{after, corrupt, signed, unsigned};
 use crate::domain::event::{NewEvent, RecordedEvent};
 use crate::domain::ids::{Owner, RequestId};
 use crate::domain::ports::event_store::{
@@ -73,7 +73,7 @@ impl EventStore for PgEventStore {
             "select seq, type as name, schema_version, payload, recorded_at
              from events where request_id = $1 and seq > $2 order by seq",
             request.0,
-            signed(after_seq)?
+            after(after_seq)
         )
         .fetch_all(&self.pool)
         .await?;

@@ -50,7 +50,7 @@ impl Leases for PgLeases {
                    for update skip locked
                ) due
                where r.id = due.id
-               returning r.id, r.lease_epoch, r.checkpoint as "checkpoint: Json<CheckpointRecord>""#,
+               returning r.id, r.lease_epoch, r.vcenter, r.checkpoint as "checkpoint: Json<CheckpointRecord>""#,
             worker,
             vcenter.map(|vcenter| vcenter.0.as_str()),
             interval(lease),
@@ -61,6 +61,7 @@ impl Leases for PgLeases {
         let claims = rows.into_iter().map(|row| Claim {
             request: RequestId(row.id),
             epoch: LeaseEpoch(row.lease_epoch),
+            vcenter: row.vcenter.map(VcenterId),
             checkpoint: row.checkpoint.map(|record| record.0.into()).unwrap_or_default(),
         });
         Ok(claims.collect())

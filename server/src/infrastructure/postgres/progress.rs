@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::event_record::{NetworkRecord, VmRecord};
 use super::event_store::recorded;
-use super::{corrupt, signed, unsigned};
+use super::{after, corrupt, unsigned};
 use crate::domain::estimate::{Basis, Learned, RUNS_MAX, Run};
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{Owner, RequestId, VcenterId, Viewer};
@@ -121,6 +121,11 @@ impl ProgressRepository for PgProgressRepository {
         viewer: &Viewer,
         filter: &RequestFilter,
     ) -> Result<Vec<RequestRow>, StoreError> {
+        let wanted = [&filter.template, &filter.owner, &filter.name_contains];
+        if wanted.into_iter().flatten().any(|text| text.contains('\0')) {
+            // PostgreSQL's text has no NUL in it, and refuses one even to be looked for.
+            return Ok(Vec::new());
+        }
         let rows = sqlx::query_as!(
             Row,
             r#"select id, owner, name, template, cpus, memory_mib, network as "network: Json<NetworkRecord>",
@@ -182,7 +187,7 @@ impl ProgressRepository for PgProgressRepository {
             "select seq, type as name, schema_version, payload, recorded_at
              from events where request_id = $1 and seq > $2 order by seq limit $3",
             request.0,
-            signed(after_seq)?,
+            after(after_seq),
             i64::from(limit)
         )
         .fetch_all(&self.pool)

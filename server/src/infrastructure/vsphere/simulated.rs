@@ -17,25 +17,25 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::adapter::Pace;
 use super::api::{
-    ApiError, CloneSpec, ConfigSpec, Customization, Fault, GuestInfo, TaskInfo, TaskState,
-    VcenterApi, VmInfo,
+    ApiError, CloneSpec, ConfigSpec, Customization, Fault, GuestInfo, TaskInfo, VcenterApi, VmInfo,
 };
 use crate::domain::ids::{MoRef, VcenterId};
 use crate::domain::ports::vsphere::VmTemplate;
-use inventory::{Inventory, Task};
+use inventory::Inventory;
+use plans::{Plan, Plans};
 use rules::Rules;
 pub use script::{Call, Failure, Operation, Pause, Script, SimulatedVm};
-use script::{Plan, Plans};
 use store::Store;
 use timing::{Millis, Timing, WallClock};
 
 mod guest;
 mod inventory;
+mod plans;
 mod rules;
 mod script;
 mod store;
+mod task;
 mod templates;
 mod timing;
 
@@ -44,11 +44,6 @@ const PROGRESS_STEPS: u32 = 20;
 /// Progress is not reported more often than this, however quick the task.
 const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(50);
 
-/// The share of a mean stage for which the adapter is patient: one of so many parts.
-const PACE_SHARE: u32 = 10;
-/// The shortest first pause before looking again.
-const FIRST_PAUSE_MIN: Duration = Duration::from_millis(10);
-
 /// How the simulated vCenter behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SimulatedSettings {
@@ -56,18 +51,6 @@ pub struct SimulatedSettings {
     pub delay: Duration,
     /// Makes the stage times the same in every run.
     pub seed: Option<u64>,
-}
-
-impl SimulatedSettings {
-    /// A pace for the adapter that fits these stages: at the pace for a real vCenter, quick stages
-    /// would be longer for the adapter's patience than for their work.
-    pub fn pace(&self) -> Pace {
-        let share = self.delay / PACE_SHARE;
-        Pace {
-            settling: share.min(Pace::REAL.settling),
-            first_pause: share.clamp(FIRST_PAUSE_MIN, Pace::REAL.first_pause),
-        }
-    }
 }
 
 /// Why the simulated vCenter cannot be opened.
@@ -203,7 +186,7 @@ impl Shared {
         };
         match tokio::time::timeout(deadline, call).await {
             Ok(result) => result,
-            Err(_) => Err(script::lost(operation, "no answer within the deadline")),
+            Err(_) => Err(plans::lost(operation, "no answer within the deadline")),
         }
     }
 
@@ -292,7 +275,7 @@ impl VcenterApi for SimulatedVcenter {
                 reason: format!("its inventory cannot be written: {source}"),
                 source: Some(Box::new(source)),
             })?;
-            return Err(script::lost(Operation::Vm, "503 Service Unavailable"));
+            return Err(plans::lost(Operation::Vm, "503 Service Unavailable"));
         }
         shared.read(Operation::Vm, vm, |inventory, _| inventory.info(vm)).await
     }
@@ -333,7 +316,7 @@ impl VcenterApi for SimulatedVcenter {
         };
         match self.shared.write(Operation::PowerOn, vm, deadline, act).await? {
             (task, false) => Ok(task),
-            (_, true) => Err(script::reply_lost(Operation::PowerOn)),
+            (_, true) => Err(plans::reply_lost(Operation::PowerOn)),
         }
     }
 
@@ -361,7 +344,7 @@ impl VcenterApi for SimulatedVcenter {
                 .task(task)
                 .ok_or_else(|| refused(Operation::WaitForTask, inventory::not_found(task)))?;
             let until_end = Duration::from_millis(found.ends.saturating_sub(now));
-            Ok((task_info(found, now), Some(until_end.min(interval))))
+            Ok((found.info(now), Some(until_end.min(interval))))
         };
         let info = shared.wait(seen, wait, look).await?;
         shared.plans.leave(&plan).await?;
@@ -391,22 +374,4 @@ impl VcenterApi for SimulatedVcenter {
 
 fn refused(operation: Operation, fault: Fault) -> ApiError {
     ApiError::Fault { operation: operation.as_str(), fault }
-}
-
-/// What a task tells of itself at `now`.
-fn task_info(task: &Task, now: Millis) -> TaskInfo {
-    if task.has_ended() {
-        let (state, result) = match &task.fault {
-            Some(fault) => (TaskState::Error(fault.clone().into()), None),
-            None => (TaskState::Success, task.result()),
-        };
-        return TaskInfo { state, percent: None, result };
-    }
-    let begin = task.leaves_queue();
-    if now < begin {
-        return TaskInfo { state: TaskState::Queued, percent: None, result: None };
-    }
-    let percent = (now - begin).saturating_mul(100) / (task.ends - begin).max(1);
-    let percent = u8::try_from(percent.min(99)).unwrap_or(99);
-    TaskInfo { state: TaskState::Running, percent: Some(percent), result: None }
 }

@@ -27,10 +27,9 @@ async fn a_wrong_password_is_tried_once() {
     let outcomes = join_all((0..5).map(|_| client.templates())).await;
     for outcome in outcomes {
         let fault = fault(outcome);
-        assert_eq!(
-            (fault.kind.as_str(), fault.message.as_str()),
-            ("InvalidLogin", "Login failure")
-        );
+        assert_eq!(fault.kind, "InvalidLogin");
+        let words = "Cannot complete login due to an incorrect user name or password.";
+        assert_eq!(fault.message, words);
     }
     assert_eq!(fault(client.find_by_name("a").await).kind, "InvalidLogin");
     assert_eq!(vcsim.calls("Login").await, 1);

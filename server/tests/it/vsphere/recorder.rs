@@ -181,6 +181,10 @@ impl ProgressSink for Recorder {
         self.hear(Entry::MayChange(deadline))
     }
 
+    async fn stopped(&self) -> Stop {
+        std::future::pending().await
+    }
+
     fn live(&self, percent: Option<u8>, details: Option<String>) {
         self.percentages.lock().unwrap().extend(percent);
         self.live.send_replace(details);

@@ -14,6 +14,7 @@ use super::contract::Target;
 
 mod adapter;
 mod demo;
+mod resume;
 mod vcenter;
 
 /// The tests of the contract where every task has ended when it is first looked at.
@@ -26,6 +27,9 @@ mod at_once {
 mod in_flight {
     crate::vsphere::contract::contract_tests!(super::Simulated<40>);
 }
+
+/// A mean stage time so long that no task ends during a test by itself.
+const AN_HOUR_MS: u64 = 3_600_000;
 
 /// A simulated vCenter in a folder of its own, with this mean stage time in milliseconds.
 struct Simulated<const DELAY_MS: u64> {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::guest::Boot;
+use super::task::{Effect, Task, TaskFault};
 use super::templates::{BUILT_IN, BuiltIn};
 use super::timing::Millis;
 use crate::domain::ids::MoRef;
@@ -18,8 +19,6 @@ use crate::infrastructure::vsphere::api::Fault;
 
 /// How many ended tasks are remembered; a real vCenter forgets them too, after some minutes.
 const ENDED_TASKS_KEPT: usize = 1_000;
-/// The share of a task's time during which it waits in the queue.
-const QUEUED_SHARE: u64 = 20;
 /// How many addresses the simulated DHCP server has: 10.20.0.2 to 10.20.255.254.
 const ADDRESSES: u32 = 256 * HOSTS_PER_NET;
 const HOSTS_PER_NET: u32 = 253;
@@ -72,52 +71,6 @@ pub(super) struct Vm {
 pub(super) struct GuestSettings {
     pub(super) hostname: Option<String>,
     pub(super) address: Option<Ipv4Addr>,
-}
-
-/// A task, running or ended.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Task {
-    pub(super) started: Millis,
-    pub(super) ends: Millis,
-    /// The VM that it works on; of a clone the VM that it makes.
-    pub(super) target: u64,
-    /// What it will do; gone once it has ended.
-    pub(super) effect: Option<Effect>,
-    /// The fault in which it ends, if it does not succeed.
-    pub(super) fault: Option<TaskFault>,
-    /// Whether its result is a VM.
-    pub(super) clones: bool,
-}
-
-/// What a task does when it ends well.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) enum Effect {
-    Clone(Box<Vm>),
-    Reconfigure { cpus: Option<u32>, memory_mib: Option<u32>, annotation: Option<String> },
-    Customize(GuestSettings),
-    PowerOn(Boot),
-    PowerOff,
-    Destroy,
-}
-
-/// A fault in the words of the file.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct TaskFault {
-    pub(super) kind: String,
-    pub(super) message: String,
-    pub(super) existing_state: Option<String>,
-}
-
-impl From<Fault> for TaskFault {
-    fn from(fault: Fault) -> Self {
-        Self { kind: fault.kind, message: fault.message, existing_state: fault.existing_state }
-    }
-}
-
-impl From<TaskFault> for Fault {
-    fn from(fault: TaskFault) -> Self {
-        Self { kind: fault.kind, message: fault.message, existing_state: fault.existing_state }
-    }
 }
 
 impl Inventory {
@@ -274,48 +227,6 @@ impl Inventory {
         self.tasks.values().filter_map(|task| {
             if let Some(Effect::Clone(vm)) = &task.effect { Some(&**vm) } else { None }
         })
-    }
-}
-
-impl Effect {
-    /// Does to a VM what its task was to do.
-    fn act_on(self, vm: &mut Vm) {
-        match self {
-            Self::Clone(_) | Self::Destroy => {}
-            Self::Reconfigure { cpus, memory_mib, annotation } => {
-                vm.cpus = cpus.unwrap_or(vm.cpus);
-                vm.memory_mib = memory_mib.unwrap_or(vm.memory_mib);
-                vm.annotation = annotation.unwrap_or_else(|| std::mem::take(&mut vm.annotation));
-            }
-            Self::Customize(settings) => vm.pending = Some(settings),
-            Self::PowerOn(boot) => {
-                vm.powered_on = true;
-                vm.boot = Some(boot);
-                if let Some(settings) = vm.pending.take() {
-                    vm.settings = settings;
-                }
-            }
-            Self::PowerOff => {
-                vm.powered_on = false;
-                vm.boot = None;
-            }
-        }
-    }
-}
-
-impl Task {
-    pub(super) fn has_ended(&self) -> bool {
-        self.effect.is_none()
-    }
-
-    /// The VM that a finished clone made.
-    pub(super) fn result(&self) -> Option<MoRef> {
-        self.clones.then(|| vm_moref(self.target))
-    }
-
-    /// When it leaves the queue.
-    pub(super) fn leaves_queue(&self) -> Millis {
-        self.started + (self.ends - self.started) / QUEUED_SHARE
     }
 }
 

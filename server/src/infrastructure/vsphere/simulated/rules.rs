@@ -1,9 +1,10 @@
 //! What the simulated vCenter does, and what it refuses as a real one would.
 
 use super::guest::Boot;
-use super::inventory::{Effect, GuestSettings, Inventory, Vm, mac, not_found, vm_moref};
+use super::inventory::{GuestSettings, Inventory, Vm, mac, not_found, vm_moref};
 use super::refused;
 use super::script::Operation;
+use super::task::Effect;
 use super::templates::{Behaviour, NETWORKS, SLOW_CLONE_STAGES, behaviour};
 use super::timing::{Millis, Timing, millis};
 use crate::domain::ids::MoRef;

@@ -3,21 +3,18 @@
 //! Only for tests and demonstrations: nothing here is reachable from outside the process, and nothing
 //! but what it does to the inventory is kept in the file.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::Shared;
 use super::inventory::vm_moref;
+use super::plans::Point;
 use crate::domain::ids::MoRef;
-use crate::infrastructure::vsphere::api::{ApiError, Fault};
-
-/// How many calls are remembered for [`Script::calls`].
-const CALLS_KEPT: usize = 4_096;
+use crate::infrastructure::vsphere::api::Fault;
 
 /// One of the operations of `VcenterApi`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -149,6 +146,11 @@ pub struct Pause {
 }
 
 impl Pause {
+    /// A pause that a call reports to through `reached`.
+    pub(super) fn new(reached: watch::Receiver<bool>, released: watch::Sender<bool>) -> Self {
+        Self { reached, released }
+    }
+
     /// Returns when a call has come to this point.
     pub async fn reached(&mut self) {
         // The sender lives as long as the pause is planned; a call that was reached keeps the value.
@@ -184,12 +186,12 @@ impl Script {
 
     /// Makes the next `times` calls of this operation fail. Plans for one operation queue up.
     pub fn fail(&self, operation: Operation, times: u32, failure: Failure) {
-        self.shared.plans.lock().failures.push(PlannedFailure { operation, times, failure });
+        self.shared.plans.fail(operation, times, failure);
     }
 
     /// From now on DHCP gives no guest an address: [`give_addresses`](Self::give_addresses) does.
     pub fn hold_addresses(&self) {
-        self.shared.plans.lock().hold_addresses = true;
+        self.shared.plans.hold_addresses();
     }
 
     /// Gives the guest of the VM of this name exactly these addresses.
@@ -272,160 +274,11 @@ impl Script {
 
     /// The calls that came in, oldest first (at most the last 4,096).
     pub fn calls(&self) -> Vec<Call> {
-        self.shared.plans.lock().calls.iter().cloned().collect()
+        self.shared.plans.calls()
     }
 
     /// Forgets the calls that came in so far.
     pub fn forget_calls(&self) {
-        self.shared.plans.lock().calls.clear();
+        self.shared.plans.forget_calls();
     }
-}
-
-/// What is planned, and what came in.
-#[derive(Debug, Default)]
-pub(super) struct Plans {
-    state: Mutex<PlanState>,
-}
-
-#[derive(Debug, Default)]
-struct PlanState {
-    pauses: Vec<PlannedPause>,
-    failures: Vec<PlannedFailure>,
-    calls: VecDeque<Call>,
-    hold_addresses: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Point {
-    Before,
-    After,
-}
-
-#[derive(Debug)]
-struct PlannedPause {
-    operation: Operation,
-    point: Point,
-    reached: watch::Sender<bool>,
-    released: watch::Receiver<bool>,
-}
-
-#[derive(Debug)]
-struct PlannedFailure {
-    operation: Operation,
-    times: u32,
-    failure: Failure,
-}
-
-/// What is planned for one call.
-#[derive(Debug)]
-pub(super) struct Plan {
-    operation: Operation,
-    failure: Option<Failure>,
-}
-
-impl Plans {
-    fn lock(&self) -> std::sync::MutexGuard<'_, PlanState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn pause(&self, operation: Operation, point: Point) -> Pause {
-        let (reached_sender, reached) = watch::channel(false);
-        let (released, released_receiver) = watch::channel(false);
-        self.lock().pauses.push(PlannedPause {
-            operation,
-            point,
-            reached: reached_sender,
-            released: released_receiver,
-        });
-        Pause { reached, released }
-    }
-
-    pub(super) fn holds_addresses(&self) -> bool {
-        self.lock().hold_addresses
-    }
-
-    /// A call has come in: returns once it may have its effect.
-    pub(super) async fn enter(
-        &self,
-        operation: Operation,
-        subject: String,
-    ) -> Result<Plan, ApiError> {
-        let failure = {
-            let mut state = self.lock();
-            if state.calls.len() == CALLS_KEPT {
-                state.calls.pop_front();
-            }
-            state.calls.push_back(Call { operation, subject });
-            state.take_failure(operation)
-        };
-        self.hold(operation, Point::Before).await;
-        match failure {
-            Some(Failure::Unreachable) => Err(lost(operation, "the connection was refused")),
-            Some(Failure::Certificate) => Err(ApiError::Certificate {
-                reason: "the certificate of the simulated vCenter is not trusted".to_owned(),
-            }),
-            Some(Failure::Refused(fault)) => {
-                Err(ApiError::Fault { operation: operation.as_str(), fault })
-            }
-            failure @ (Some(Failure::ReplyLost | Failure::TaskFails(_)) | None) => {
-                Ok(Plan { operation, failure })
-            }
-        }
-    }
-
-    /// The call has had its effect: returns once it may be answered.
-    pub(super) async fn leave(&self, plan: &Plan) -> Result<(), ApiError> {
-        self.hold(plan.operation, Point::After).await;
-        match &plan.failure {
-            Some(Failure::ReplyLost) => Err(reply_lost(plan.operation)),
-            _ => Ok(()),
-        }
-    }
-
-    async fn hold(&self, operation: Operation, point: Point) {
-        let gates: Vec<_> = {
-            let mut state = self.lock();
-            state.pauses.retain(|pause| !*pause.released.borrow());
-            let here = state
-                .pauses
-                .iter()
-                .filter(|pause| pause.operation == operation && pause.point == point);
-            here.map(|pause| (pause.reached.clone(), pause.released.clone())).collect()
-        };
-        for (reached, mut released) in gates {
-            reached.send_replace(true);
-            // An error means that the pause is gone, which releases it too.
-            drop(released.wait_for(|released| *released).await);
-        }
-    }
-}
-
-impl PlanState {
-    fn take_failure(&mut self, operation: Operation) -> Option<Failure> {
-        let index =
-            self.failures.iter().position(|plan| plan.operation == operation && plan.times > 0)?;
-        let plan = self.failures.get_mut(index)?;
-        plan.times -= 1;
-        let failure = plan.failure.clone();
-        self.failures.retain(|plan| plan.times > 0);
-        Some(failure)
-    }
-}
-
-impl Plan {
-    /// The fault in which the task of this call is to end, if a script says so.
-    pub(super) fn task_fault(&self) -> Option<Fault> {
-        match &self.failure {
-            Some(Failure::TaskFails(fault)) => Some(fault.clone()),
-            _ => None,
-        }
-    }
-}
-
-pub(super) fn lost(operation: Operation, reason: &str) -> ApiError {
-    ApiError::Transport { operation: operation.as_str(), reason: reason.to_owned(), source: None }
-}
-
-pub(super) fn reply_lost(operation: Operation) -> ApiError {
-    lost(operation, "the connection was closed before the reply came")
 }

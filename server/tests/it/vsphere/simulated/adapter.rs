@@ -12,12 +12,10 @@ use server::infrastructure::vsphere::adapter::{Deadlines, Pace, VsphereAdapter};
 use server::infrastructure::vsphere::api::{Fault, VcenterApi as _};
 use server::infrastructure::vsphere::simulated::{Failure, Operation, Script, SimulatedVcenter};
 
-use super::{Simulated, open};
+use super::{AN_HOUR_MS, Simulated, open};
 use crate::vsphere::contract::{Bench, DEADLINES, PACE, rejection};
 use crate::vsphere::recorder::Recorder;
 
-/// So long that no task ends during a test by itself.
-const AN_HOUR_MS: u64 = 3_600_000;
 /// A deadline that a test waits for.
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -143,33 +141,6 @@ async fn a_clone_that_fails_because_of_its_own_earlier_twin_is_looked_for() {
 }
 
 #[tokio::test]
-async fn a_lost_clone_that_does_not_show_is_unavailable_and_found_later() {
-    let bench = Bench::<Simulated<AN_HOUR_MS>>::fresh().await;
-    let script = bench.target.vcenter.script();
-    let spec = bench.spec(1);
-    script.fail(Operation::Clone, 1, Failure::ReplyLost);
-    let lost = bench.adapter.create_vm(&spec, &Checkpoint::default(), &()).await.unwrap_err();
-    assert!(lost.is_transient(), "{lost:?}");
-    // Still running, and still unseen: vCenter's "duplicate name" is no refusal then.
-    let running = bench.adapter.create_vm(&spec, &Checkpoint::default(), &()).await.unwrap_err();
-    assert!(running.is_transient(), "{running:?}");
-    script.finish_tasks().await.unwrap();
-    assert_eq!(bench.count(&spec.name).await, 1);
-    let sink = Recorder::new();
-    let resume = Checkpoint::default();
-    let resumed = bench.adapter.create_vm(&spec, &resume, &sink);
-    let finish = async {
-        sink.until_task(TaskOperation::Reconfigure).await;
-    };
-    tokio::select! {
-        result = resumed => panic!("tasks take an hour: {result:?}"),
-        () = finish => {}
-    }
-    assert_eq!(sink.stages(), [Stage::Configuring], "no second clone");
-    assert_eq!(bench.count(&spec.name).await, 1);
-}
-
-#[tokio::test]
 async fn each_deadline_has_its_own_word() {
     let deadlines = Deadlines { clone: SHORT, ..DEADLINES };
     let bench = Bench::<Simulated<AN_HOUR_MS>>::with_deadlines(deadlines).await;
@@ -226,24 +197,6 @@ async fn an_address_that_changes_is_not_believed_until_it_stays() {
     };
     let (made, ()) = tokio::join!(adapter.create_vm(&spec, &resume, &sink), meanwhile);
     assert_eq!(made.unwrap().ip_address, second);
-}
-
-#[tokio::test]
-async fn a_clone_in_flight_is_waited_for_and_then_removed() {
-    let bench = Bench::<Simulated<60>>::fresh().await;
-    let spec = bench.spec(1);
-    let sink = Recorder::new();
-    let resume = Checkpoint::default();
-    tokio::select! {
-        result = bench.adapter.create_vm(&spec, &resume, &sink) => panic!("too quick: {result:?}"),
-        () = sink.until_task(TaskOperation::Clone) => {}
-    }
-    let resume = sink.checkpoint();
-    assert_eq!(resume.task.as_ref().map(|task| task.operation), Some(TaskOperation::Clone));
-    let sink = Recorder::resuming(resume.clone());
-    bench.adapter.remove_vm(&spec, &resume, &sink).await.unwrap();
-    assert_eq!(sink.undone_steps(), [UndoneStep::Destroyed]);
-    assert_eq!(bench.count(&spec.name).await, 0);
 }
 
 #[tokio::test]
@@ -323,66 +276,6 @@ async fn a_clone_task_that_ends_as_a_duplicate_is_looked_for_and_tried_again_lat
     assert!(first.as_ref().is_err_and(VsphereError::is_transient), "{first:?}");
     bench.adapter.create_vm(&spec, &Checkpoint::default(), &()).await.unwrap();
     bench.assert_made(&spec).await;
-}
-
-#[tokio::test]
-async fn a_task_in_flight_is_waited_for_and_nothing_is_sent_meanwhile() {
-    for (operation, stage) in [
-        (TaskOperation::Clone, Stage::Cloning),
-        (TaskOperation::Reconfigure, Stage::Configuring),
-        (TaskOperation::Customize, Stage::Configuring),
-        (TaskOperation::PowerOn, Stage::PoweringOn),
-    ] {
-        let bench = Bench::<Simulated<AN_HOUR_MS>>::fresh().await;
-        let script = bench.target.vcenter.script();
-        let (spec, sink) = (bench.spec(1), Recorder::new());
-        let nothing = Checkpoint::default();
-        let interrupted = bench.adapter.create_vm(&spec, &nothing, &sink);
-        tokio::select! {
-            result = interrupted => panic!("tasks take an hour: {result:?}"),
-            () = finish_tasks_until(Some(operation), &sink, &script) => {}
-        }
-
-        let resume = sink.checkpoint();
-        let changes = bench.observed.changes();
-        let sink = Recorder::resuming(resume.clone());
-        tokio::select! {
-            result = bench.adapter.create_vm(&spec, &resume, &sink) => {
-                panic!("tasks take an hour: {result:?}")
-            }
-            () = sink.until_stage(stage, 1) => {}
-        }
-        assert_eq!(sink.stages(), [stage], "told from where the VM is");
-        assert_eq!(bench.observed.changes(), changes);
-        let sink = Recorder::resuming(resume.clone());
-        tokio::select! {
-            result = bench.adapter.create_vm(&spec, &resume, &sink) => {
-                panic!("its address takes an hour: {result:?}")
-            }
-            () = finish_tasks_until(None, &sink, &script) => {}
-            () = sink.until_stage(Stage::WaitingForNetwork, 1) => {}
-        }
-        assert_eq!(bench.count(&spec.name).await, 1);
-        let each_once = ["clone_vm", "reconfigure_vm", "customize_vm", "power_on"];
-        // Whether a guest is customised already is only known by asking.
-        let mut sent = bench.observed.changes();
-        sent.dedup();
-        assert_eq!(sent, each_once, "interrupted in {operation:?}");
-    }
-}
-
-/// Ends each task as it comes, up to one that does this.
-async fn finish_tasks_until(last: Option<TaskOperation>, sink: &Recorder, script: &Script) {
-    let mut told = sink.checkpoints();
-    loop {
-        told.mark_unchanged();
-        match sink.checkpoint().task {
-            Some(task) if Some(task.operation) == last => return,
-            Some(_) => script.finish_tasks().await.unwrap(),
-            None => {}
-        }
-        told.changed().await.unwrap();
-    }
 }
 
 #[tokio::test]

@@ -1,0 +1,80 @@
+// The page of one request.
+import { expect, type Locator, type Page } from '@playwright/test';
+
+/** The stages as the stepper shows them, in order. */
+export const LABELS = [
+  'Created',
+  'Cloning from template',
+  'Apply configuration',
+  'Start VM',
+  'Wait for network',
+  'Ready',
+] as const;
+
+/** One stage as a person reads it. */
+export interface Step {
+  stage: string;
+  state: string;
+  label: string;
+  word: string;
+  completedAt: string | null;
+  times: string;
+}
+
+export class RequestPage {
+  readonly answer: Locator;
+  readonly liveness: Locator;
+  readonly address: Locator;
+  readonly failure: Locator;
+  readonly slow: Locator;
+
+  constructor(private readonly page: Page) {
+    this.answer = page.locator('.eta-answer');
+    this.liveness = page.locator('.liveness-line');
+    this.address = page.getByRole('region', { name: 'The VM' }).locator('.address');
+    this.failure = page.getByRole('region', { name: 'Failure' });
+    this.slow = page.getByText('Provisioning is taking longer than usual...');
+  }
+
+  async open(id: string): Promise<void> {
+    await this.page.goto(`/requests/${id}`);
+  }
+
+  step(stage: string): Locator {
+    return this.page.locator(`[data-stage="${stage}"]`);
+  }
+
+  get spinner(): Locator {
+    return this.page.locator('[data-state="active"] .spinner');
+  }
+
+  /**
+   * Waits until a stage has a state. Looks at every frame: an assertion looks again after a second at
+   * worst, and could miss a quick stage.
+   */
+  async reaches(stage: string, state: string): Promise<void> {
+    await this.page.locator(`[data-stage="${stage}"][data-state="${state}"]`).waitFor();
+  }
+
+  /** Waits until the stream moves the page. */
+  async isLive(): Promise<void> {
+    await expect(this.liveness).toHaveText(/^Live, event \d+, \d+ s ago$/);
+  }
+
+  /** All stages as they are shown now. */
+  async steps(): Promise<Step[]> {
+    return this.page.locator('.step').evaluateAll((steps) =>
+      steps.map((step) => {
+        const text = (selector: string) => step.querySelector(selector)?.textContent?.trim() ?? '';
+        return {
+          stage: step.getAttribute('data-stage') ?? '',
+          state: step.getAttribute('data-state') ?? '',
+          label: text('.step-label'),
+          word: text('.step-state'),
+          completedAt: step.querySelector('time')?.getAttribute('datetime') ?? null,
+          times: text('.step-times'),
+        };
+      }),
+    );
+  }
+}

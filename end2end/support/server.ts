@@ -1,0 +1,127 @@
+// The real server: its own port, its own data folder with a private PostgreSQL, the simulated vCenter.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+/** How long a server may take until it answers: it makes a PostgreSQL cluster first. */
+const START_MAX_MS = 60_000;
+/** How long it may take to end: it stops its PostgreSQL. */
+const STOP_MAX_MS = 30_000;
+
+/** The server's settings that tests choose; all others are as in a fresh clone. */
+export type Settings = Record<string, string>;
+
+export class Server {
+  private constructor(
+    readonly origin: string,
+    private child: ChildProcess,
+    private readonly folder: string,
+    private readonly settings: Settings,
+  ) {}
+
+  static async start(settings: Settings): Promise<Server> {
+    const folder = await mkdtemp(path.join(tmpdir(), 'stagewatch-e2e-'));
+    // PostgreSQL may run as another user, who must get in; else the cluster would lie elsewhere.
+    await chmod(folder, 0o711);
+    const child = launch(folder, { STAGEWATCH_LISTEN: '127.0.0.1:0', ...settings });
+    try {
+      return new Server(await origin(child, !('DATABASE_URL' in settings)), child, folder, settings);
+    } catch (error) {
+      child.kill('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Ends the server as a power cut does, and starts it again at the same address. */
+  async crash(): Promise<void> {
+    const ended = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await ended;
+    const listen = new URL(this.origin).host;
+    this.child = launch(this.folder, { ...this.settings, STAGEWATCH_LISTEN: listen });
+    await origin(this.child, true);
+  }
+
+  async stop(): Promise<void> {
+    if (this.child.exitCode === null) {
+      const ended = once(this.child, 'exit');
+      this.child.kill('SIGTERM');
+      await within(STOP_MAX_MS, ended, 'the server did not stop');
+    }
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Asks for a VM as a program would, and tells its id. */
+  async ask(wish: { name: string; template?: string; cpus?: number; memoryMib?: number }) {
+    const response = await fetch(`${this.origin}/api/requests`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ template: 'debian-12', cpus: 1, memoryMib: 1024, ...wish }),
+    });
+    const body = (await response.json()) as { id: string; detail?: string };
+    if (response.status !== 201) throw new Error(`${response.status}: ${JSON.stringify(body)}`);
+    return body.id;
+  }
+
+  async json<T>(route: string): Promise<T> {
+    return (await (await fetch(this.origin + route)).json()) as T;
+  }
+
+  /** Waits until a request has this status, by following its stream to the end. */
+  async finished(id: string): Promise<string> {
+    const route = `/api/requests/${id}`;
+    await (await fetch(`${this.origin}${route}/provisioning-progress/events`)).text();
+    return (await this.json<{ status: string }>(route)).status;
+  }
+}
+
+function launch(folder: string, settings: Settings): ChildProcess {
+  const target = process.env.CARGO_TARGET_DIR ?? '../target';
+  const program = process.env.STAGEWATCH_BIN ?? path.join(target, 'debug/stagewatch');
+  // What a developer's shell sets for the product is not for the tests; where the page is, is.
+  const own = Object.entries(process.env).filter(
+    ([name]) =>
+      name === 'STAGEWATCH_SITE_DIR' ||
+      !/^(STAGEWATCH_|VSPHERE_|DATABASE_URL|PG|RUST_LOG)/.test(name),
+  );
+  return spawn(path.resolve(program), [], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...Object.fromEntries(own),
+      STAGEWATCH_DATA_DIR: path.join(folder, 'data'),
+      STAGEWATCH_LOG_FORMAT: 'json',
+      ...settings,
+    },
+  });
+}
+
+/** The address that the server says it is at, once it answers there; with its database, if it has one. */
+async function origin(child: ChildProcess, hasDatabase: boolean): Promise<string> {
+  let log = '';
+  const ready = new Promise<string>((resolve, reject) => {
+    const read = (chunk: Buffer) => {
+      log += chunk.toString();
+      const address = /(http:\/\/127\.0\.0\.1:\d+) is ready/.exec(log);
+      if (address?.[1]) resolve(address[1]);
+    };
+    child.stdout?.on('data', read);
+    child.stderr?.on('data', read);
+    child.on('error', reject);
+    child.on('exit', (code) => reject(new Error(`the server ended with ${code}:\n${log}`)));
+  });
+  const address = await within(START_MAX_MS, ready, 'the server did not start');
+  const answer = await fetch(`${address}/readyz`);
+  if (answer.ok !== hasDatabase) throw new Error(`/readyz answers ${answer.status}:\n${log}`);
+  return address;
+}
+
+async function within<T>(ms: number, work: Promise<T>, otherwise: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(otherwise)), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}

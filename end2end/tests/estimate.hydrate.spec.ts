@@ -1,0 +1,59 @@
+// How long still: learned from what finished before.
+import { expect, test } from '../support/fixtures.ts';
+
+// A server of its own, so that it has learned from these five runs only.
+test.use({ settings: { STAGEWATCH_SIMULATED_DELAY: '1500ms' } });
+
+interface Progress {
+  stages: { stage: string; durationMs: number }[];
+  estimate: { remainingMs: number; samples: number; basis: string } | null;
+}
+
+test('the sixth run is told the average of the five before it', async ({
+  page,
+  watched,
+  server,
+  vmName,
+}) => {
+  const first = await server.ask({ name: `${vmName}-1` });
+  await watched.open(first);
+  await expect(watched.answer).toHaveText('No estimate yet: nothing like it has finished before');
+
+  const more = await Promise.all([2, 3, 4, 5].map((n) => server.ask({ name: `${vmName}-${n}` })));
+  const runs = await Promise.all(
+    [first, ...more].map(async (id) => {
+      expect(await server.finished(id)).toBe('ready');
+      return server.json<Progress>(`/api/requests/${id}/provisioning-progress`);
+    }),
+  );
+  const mean = (stage: string) => {
+    const durations = runs.map(
+      (run) => run.stages.find((other) => other.stage === stage)?.durationMs ?? Number.NaN,
+    );
+    return durations.reduce((sum, duration) => sum + duration) / durations.length;
+  };
+  const expected = mean('POWERING_ON') + mean('WAITING_FOR_NETWORK') + mean('CONFIGURING');
+
+  const id = await server.ask({ name: `${vmName}-6` });
+  await watched.open(id);
+  await watched.isLive();
+  // What the page was told together with the stage, before anything newer.
+  const told = await page.locator('[data-stage="CONFIGURING"]').evaluate(
+    (step) =>
+      new Promise<number>((resolve) => {
+        const look = () => {
+          if (step.getAttribute('data-state') !== 'active') return;
+          const answer = document.querySelector('[data-remaining-ms]');
+          resolve(Number(answer?.getAttribute('data-remaining-ms')));
+        };
+        new MutationObserver(look).observe(step, { attributes: true });
+        look();
+      }),
+  );
+  // Each mean is rounded once at most.
+  expect(Math.abs(told - expected)).toBeLessThanOrEqual(2);
+  await expect(watched.answer).toHaveText(/ left$|^Any moment/);
+  await expect(page.locator('.eta-facts')).toContainText('from 5 earlier runs of this template');
+  await watched.reaches('READY', 'done');
+  await expect(page.locator('.eta-facts')).toBeHidden();
+});

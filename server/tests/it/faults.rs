@@ -1,0 +1,4 @@
+//! What breaks around the server: it says so, and goes on by itself.
+
+mod database;
+mod vcenter;

@@ -1,0 +1,162 @@
+//! Servers that die, and servers that only seem to: the VM is made once, whoever goes on.
+
+use std::time::{Duration, Instant};
+
+use app::api::Status;
+use server::infrastructure::vsphere::simulated::{Operation, Pause, Script};
+use uuid::Uuid;
+
+use super::story::{assert_numbered_in_order, assert_story};
+use crate::support::server::TEMPLATE;
+use crate::support::{Api, World, in_time};
+
+/// A request whose making is held at a point of the test's choice.
+async fn held(world: &World, api: &Api, mut pause: Pause) -> (Uuid, Pause) {
+    let request = api.ask("build-agent-07", TEMPLATE).await;
+    in_time("the point to die at", pause.reached()).await;
+    assert!(world.vms_of(request.id).len() <= 1);
+    (request.id, pause)
+}
+
+/// The VM is there once, and the journal tells the story once, with somebody going on in it.
+async fn assert_gone_on(world: &World, api: &Api, request: Uuid) {
+    assert_eq!(api.ended(request).await.status, Status::Ready);
+    let history = api.history(request).await;
+    assert_story(&history);
+    let resumed = history.iter().filter(|item| item.kind == "VmProvisioningResumed").count();
+    assert_eq!(resumed, 1, "{history:#?}");
+    assert_eq!(world.vms_of(request).len(), 1);
+    assert_eq!(world.script().vms().len(), 1, "no other VM either");
+}
+
+/// Kills the server where `pause` holds it, and lets another one go on.
+async fn kill_and_go_on(pause: impl Fn(&Script) -> Pause) {
+    let world = World::new().await;
+    let killed = world.server().await;
+    let (request, pause) = held(&world, &killed, pause(&world.script())).await;
+    killed.kill();
+    world.end_leases().await;
+    pause.release();
+    let next = world.server().await;
+    assert_gone_on(&world, &next, request).await;
+}
+
+#[tokio::test]
+async fn a_server_that_died_before_a_call_to_vcenter_is_replaced() {
+    for operation in [
+        Operation::FindByInstanceUuid,
+        Operation::Clone,
+        Operation::Reconfigure,
+        Operation::Customize,
+        Operation::PowerOn,
+        Operation::WaitForGuest,
+    ] {
+        eprintln!("before {operation:?}");
+        kill_and_go_on(|script| script.pause_at(operation)).await;
+    }
+}
+
+/// The call had its effect, and nobody heard of it.
+#[tokio::test]
+async fn a_server_that_died_after_a_call_to_vcenter_is_replaced() {
+    for operation in [
+        Operation::Clone,
+        Operation::Reconfigure,
+        Operation::Customize,
+        Operation::PowerOn,
+        Operation::WaitForTask,
+    ] {
+        eprintln!("after {operation:?}");
+        kill_and_go_on(|script| script.pause_after(operation)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_died_while_undoing_is_replaced_and_nothing_is_left() {
+    for operation in [Operation::PowerOff, Operation::Destroy] {
+        let world = World::new().await;
+        let settings = ["--vsphere-network-timeout", "100ms"];
+        let killed = world.server_with(&settings).await;
+        let mut pause = world.script().pause_after(operation);
+        let request = killed.ask("a", "demo-no-address").await;
+        in_time("the point to die at", pause.reached()).await;
+        killed.kill();
+        world.end_leases().await;
+        pause.release();
+
+        let next = world.server_with(&settings).await;
+        let progress = next.ended(request.id).await;
+        assert_eq!(progress.status, Status::Failed);
+        assert_eq!(world.script().vms(), []);
+        let history = next.history(request.id).await;
+        assert_numbered_in_order(&history);
+        let count = |name: &str| history.iter().filter(|item| item.kind == name).count();
+        assert_eq!(count("VmProvisioningResumed"), 1, "{history:#?}");
+        assert_eq!(count("VmProvisioningFailed"), 1, "{history:#?}");
+    }
+}
+
+/// Without anybody's help: the lease runs out, and another server takes over.
+#[tokio::test]
+async fn what_a_dead_server_was_driving_is_taken_over_when_its_lease_has_run_out() {
+    let world = World::new().await;
+    let killed = world.server_with(&["--lease", "1s"]).await;
+    let pause = world.script().pause_at(Operation::PowerOn);
+    let (request, pause) = held(&world, &killed, pause).await;
+    killed.kill();
+    pause.release();
+    let next = world.server().await;
+    assert_gone_on(&world, &next, request).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_stopped_hands_its_work_back_at_once() {
+    let world = World::new().await;
+    // A lease that nobody would wait for.
+    let stopped = world.server_with(&["--lease", "10m"]).await;
+    let pause = world.script().pause_at(Operation::Customize);
+    let (request, pause) = held(&world, &stopped, pause).await;
+    stopped.stop().await;
+    pause.release();
+    let begun = Instant::now();
+    let next = world.server().await;
+    assert_gone_on(&world, &next, request).await;
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+/// The first server only stalls. When it wakes up another one has finished: whatever it still wants
+/// to record is refused.
+#[tokio::test]
+async fn a_worker_that_lost_its_lease_records_nothing_more() {
+    let world = World::new().await;
+    let stalled = world.server().await;
+    let (request, pause) =
+        held(&world, &stalled, world.script().pause_after(Operation::PowerOn)).await;
+    let next = world.server().await;
+    world.pass_on_first_lease(request).await;
+    assert_gone_on(&world, &next, request).await;
+    let told = next.history(request).await;
+
+    pause.release();
+    // A stop waits for all work: what this server wanted to record, it has tried to by then.
+    stalled.stop().await;
+    assert_eq!(next.history(request).await, told);
+    assert_eq!(world.script().vms().len(), 1);
+}
+
+#[tokio::test]
+async fn two_servers_share_the_work_and_make_each_vm_once() {
+    let world = World::with_delay(Duration::from_millis(20)).await;
+    let (one, other) = (world.server().await, world.server().await);
+    let mut requests = Vec::new();
+    for number in 0..10 {
+        let api = if number % 2 == 0 { &one } else { &other };
+        requests.push(api.ask(&format!("vm-{number}"), TEMPLATE).await.id);
+    }
+    for request in requests {
+        assert_eq!(one.ended(request).await.status, Status::Ready);
+        super::story::assert_uninterrupted(&other, request).await;
+        assert_eq!(world.vms_of(request).len(), 1);
+    }
+    assert_eq!(world.script().vms().len(), 10);
+}

@@ -1,0 +1,61 @@
+//! How streams end: with their request, and with the server.
+
+use std::time::{Duration, Instant};
+
+use super::{LAST_SEQ, held_at_clone};
+use crate::support::client::events;
+use crate::support::server::TEMPLATE;
+use crate::support::sse::Frame;
+use crate::support::{World, in_time};
+
+#[tokio::test]
+async fn an_ended_request_is_a_snapshot_and_the_end() {
+    let world = World::new().await;
+    let server = world.server_with(&["--vsphere-network-timeout", "100ms"]).await;
+    for (name, template) in [("a", TEMPLATE), ("b", "demo-no-address")] {
+        let id = server.ask(name, template).await.id;
+        server.ended(id).await;
+        let mut stream = server.stream(id).await;
+        assert_eq!(stream.status, 200);
+        let frames = stream.rest().await;
+        let names: Vec<&str> = frames.iter().map(Frame::name).collect();
+        assert_eq!(names, ["", "snapshot"]);
+        let progress = frames[1].progress();
+        assert!(progress.status.has_ended() && !progress.slow, "{progress:?}");
+        assert_eq!(progress.estimate, None);
+    }
+}
+
+#[tokio::test]
+async fn the_stream_ends_with_the_last_event() {
+    let world = World::new().await;
+    let (server, id, pause) = held_at_clone(&world, &[]).await;
+    let mut stream = server.stream(id).await;
+    stream.until_event("snapshot").await;
+    pause.release();
+    let frames = stream.rest().await;
+    let last = frames.last().expect("the end");
+    assert_eq!((last.name(), last.seq()), ("ready", Some(LAST_SEQ)));
+}
+
+#[tokio::test]
+async fn a_server_that_stops_ends_its_streams_and_is_gone_within_three_seconds() {
+    let world = World::new().await;
+    let (server, id, pause) = held_at_clone(&world, &[]).await;
+    let mut streams = Vec::new();
+    for number in 0..40 {
+        let text = if number % 4 == 0 { "?format=text" } else { "" };
+        let mut stream = server.stream_at(&format!("{}{text}", events(id)), &[]).await;
+        stream.chunk().await.expect("the first bytes");
+        streams.push(stream);
+    }
+    let begun = Instant::now();
+    server.stop().await;
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    for mut stream in streams {
+        // The end of a whole answer, not a broken connection.
+        in_time("the stream's end", async { while stream.chunk().await.is_some() {} }).await;
+    }
+    pause.release();
+}

@@ -1,0 +1,114 @@
+//! Going on while a task of an interrupted run is still in flight.
+
+use server::domain::ports::vsphere::{Checkpoint, TaskOperation, UndoneStep, VspherePort as _};
+use server::domain::stage::VmProvisioningStage as Stage;
+use server::infrastructure::vsphere::simulated::{Failure, Operation, Script};
+
+use super::{AN_HOUR_MS, Simulated};
+use crate::vsphere::contract::Bench;
+use crate::vsphere::recorder::Recorder;
+
+#[tokio::test]
+async fn a_lost_clone_that_does_not_show_is_unavailable_and_found_later() {
+    let bench = Bench::<Simulated<AN_HOUR_MS>>::fresh().await;
+    let script = bench.target.vcenter.script();
+    let spec = bench.spec(1);
+    script.fail(Operation::Clone, 1, Failure::ReplyLost);
+    let lost = bench.adapter.create_vm(&spec, &Checkpoint::default(), &()).await.unwrap_err();
+    assert!(lost.is_transient(), "{lost:?}");
+    // Still running, and still unseen: vCenter's "duplicate name" is no refusal then.
+    let running = bench.adapter.create_vm(&spec, &Checkpoint::default(), &()).await.unwrap_err();
+    assert!(running.is_transient(), "{running:?}");
+    script.finish_tasks().await.unwrap();
+    assert_eq!(bench.count(&spec.name).await, 1);
+    let sink = Recorder::new();
+    let resume = Checkpoint::default();
+    let resumed = bench.adapter.create_vm(&spec, &resume, &sink);
+    let finish = async {
+        sink.until_task(TaskOperation::Reconfigure).await;
+    };
+    tokio::select! {
+        result = resumed => panic!("tasks take an hour: {result:?}"),
+        () = finish => {}
+    }
+    assert_eq!(sink.stages(), [Stage::Configuring], "no second clone");
+    assert_eq!(bench.count(&spec.name).await, 1);
+}
+
+#[tokio::test]
+async fn a_task_in_flight_is_waited_for_and_nothing_is_sent_meanwhile() {
+    for (operation, stage) in [
+        (TaskOperation::Clone, Stage::Cloning),
+        (TaskOperation::Reconfigure, Stage::Configuring),
+        (TaskOperation::Customize, Stage::Configuring),
+        (TaskOperation::PowerOn, Stage::PoweringOn),
+    ] {
+        let bench = Bench::<Simulated<AN_HOUR_MS>>::fresh().await;
+        let script = bench.target.vcenter.script();
+        let (spec, sink) = (bench.spec(1), Recorder::new());
+        let nothing = Checkpoint::default();
+        let interrupted = bench.adapter.create_vm(&spec, &nothing, &sink);
+        tokio::select! {
+            result = interrupted => panic!("tasks take an hour: {result:?}"),
+            () = finish_tasks_until(Some(operation), &sink, &script) => {}
+        }
+
+        let resume = sink.checkpoint();
+        let changes = bench.observed.changes();
+        let sink = Recorder::resuming(resume.clone());
+        tokio::select! {
+            result = bench.adapter.create_vm(&spec, &resume, &sink) => {
+                panic!("tasks take an hour: {result:?}")
+            }
+            () = sink.until_stage(stage, 1) => {}
+        }
+        assert_eq!(sink.stages(), [stage], "told from where the VM is");
+        assert_eq!(bench.observed.changes(), changes);
+        let sink = Recorder::resuming(resume.clone());
+        tokio::select! {
+            result = bench.adapter.create_vm(&spec, &resume, &sink) => {
+                panic!("its address takes an hour: {result:?}")
+            }
+            () = finish_tasks_until(None, &sink, &script) => {}
+            () = sink.until_stage(Stage::WaitingForNetwork, 1) => {}
+        }
+        assert_eq!(bench.count(&spec.name).await, 1);
+        let each_once = ["clone_vm", "reconfigure_vm", "customize_vm", "power_on"];
+        // Whether a guest is customised already is only known by asking.
+        let mut sent = bench.observed.changes();
+        sent.dedup();
+        assert_eq!(sent, each_once, "interrupted in {operation:?}");
+    }
+}
+
+/// Ends each task as it comes, up to one that does this.
+async fn finish_tasks_until(last: Option<TaskOperation>, sink: &Recorder, script: &Script) {
+    let mut told = sink.checkpoints();
+    loop {
+        told.mark_unchanged();
+        match sink.checkpoint().task {
+            Some(task) if Some(task.operation) == last => return,
+            Some(_) => script.finish_tasks().await.unwrap(),
+            None => {}
+        }
+        told.changed().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_clone_in_flight_is_waited_for_and_then_removed() {
+    let bench = Bench::<Simulated<60>>::fresh().await;
+    let spec = bench.spec(1);
+    let sink = Recorder::new();
+    let resume = Checkpoint::default();
+    tokio::select! {
+        result = bench.adapter.create_vm(&spec, &resume, &sink) => panic!("too quick: {result:?}"),
+        () = sink.until_task(TaskOperation::Clone) => {}
+    }
+    let resume = sink.checkpoint();
+    assert_eq!(resume.task.as_ref().map(|task| task.operation), Some(TaskOperation::Clone));
+    let sink = Recorder::resuming(resume.clone());
+    bench.adapter.remove_vm(&spec, &resume, &sink).await.unwrap();
+    assert_eq!(sink.undone_steps(), [UndoneStep::Destroyed]);
+    assert_eq!(bench.count(&spec.name).await, 0);
+}
