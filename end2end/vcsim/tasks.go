@@ -78,8 +78,9 @@ func (v *vcenter) startTask(w http.ResponseWriter, method *simulator.Method, wor
 	}
 	world.Lock()
 	task := simulator.CreateTask(method.This, taskName(method.Name), nil)
+	cancel := v.cancels.offer(task, method.Name)
 	world.Unlock()
-	go v.runTask(task, method.Name, work, rule)
+	go v.runTask(task, method.Name, work, rule, cancel)
 	writeReturnval(w, method.Name, task.Self)
 }
 
@@ -89,9 +90,10 @@ func taskName(method string) string {
 	return strings.ToLower(name[:1]) + name[1:]
 }
 
-func (v *vcenter) runTask(task *simulator.Task, method string, work work, rule rule) {
+func (v *vcenter) runTask(task *simulator.Task, method string, work work, rule rule, cancel <-chan struct{}) {
 	delay := v.tasks.delay(method)
-	time.Sleep(delay / (progressSteps + 2))
+	pause := delay / (progressSteps + 2)
+	cancelled := sleep(pause, cancel)
 	change := func(pairs ...interface{}) {
 		world.Lock()
 		defer world.Unlock()
@@ -106,18 +108,21 @@ func (v *vcenter) runTask(task *simulator.Task, method string, work work, rule r
 		world.Unlock()
 	}
 	if fault == nil {
-		for step := 1; step <= progressSteps && delay > 0; step++ {
-			time.Sleep(delay / (progressSteps + 2))
+		for step := 1; step <= progressSteps && delay > 0 && !cancelled; step++ {
+			cancelled = sleep(pause, cancel)
 			change("info.progress", int32(100*step/(progressSteps+1)))
 		}
-		time.Sleep(delay / (progressSteps + 2))
+		cancelled = cancelled || sleep(pause, cancel)
 	}
 
 	world.Lock()
 	defer world.Unlock()
+	delete(v.cancels, task.Self)
 	var result types.AnyType
 	if fault == nil {
-		if rule.Action == actionTaskFault {
+		if cancelled {
+			fault = new(types.RequestCanceled)
+		} else if rule.Action == actionTaskFault {
 			fault = rule.fault()
 		} else {
 			result, fault = attempt(work.do)
@@ -126,6 +131,52 @@ func (v *vcenter) runTask(task *simulator.Task, method string, work work, rule r
 	}
 	finish(task, result, fault, rule.Message)
 	v.ended = append(v.ended, endedTask{Method: method, EndedAtMS: sinceEpochMS(*task.Info.CompleteTime)})
+}
+
+// cancels are the running tasks that can be cancelled, and how; guarded by world.
+type cancels map[types.ManagedObjectReference]func()
+
+// offer lets a clone be cancelled, as a real vCenter does; of other tasks it gives no way.
+func (c cancels) offer(task *simulator.Task, method string) <-chan struct{} {
+	if method != "CloneVM_Task" {
+		return nil
+	}
+	cancel := make(chan struct{})
+	var once sync.Once
+	c[task.Self] = func() { once.Do(func() { close(cancel) }) }
+	update(task, "info.cancelable", true)
+	return cancel
+}
+
+// sleep waits for a while, or until it is cancelled, and says which.
+func sleep(pause time.Duration, cancel <-chan struct{}) bool {
+	select {
+	case <-cancel:
+		return true
+	case <-time.After(pause):
+		return false
+	}
+}
+
+// cancelTask answers CancelTask, which the library lacks.
+func (v *vcenter) cancelTask(w http.ResponseWriter, ref types.ManagedObjectReference) {
+	task, ok := simulator.Map.Get(ref).(*simulator.Task)
+	if !ok {
+		writeFault(w, "The object has already been deleted", &types.ManagedObjectNotFound{Obj: ref})
+		return
+	}
+	world.Lock()
+	cancel, runs := v.cancels[ref]
+	ended := task.Info.State == types.TaskInfoStateSuccess || task.Info.State == types.TaskInfoStateError
+	world.Unlock()
+	switch {
+	case runs:
+		cancel()
+	case !ended:
+		writeFault(w, "The operation is not supported on the object.", new(types.NotSupported))
+		return
+	}
+	writeBody(w, http.StatusOK, `<CancelTaskResponse xmlns="urn:vim25"/>`)
 }
 
 // endedTask is what the benches look at in a task.
@@ -180,6 +231,8 @@ func describe(fault types.BaseMethodFault) string {
 		return fmt.Sprintf("The attempted operation cannot be performed in the current state (%s).", f.ExistingState)
 	case *types.InvalidArgument:
 		return fmt.Sprintf("A specified parameter was not correct: %s", f.InvalidProperty)
+	case *types.RequestCanceled:
+		return "The task was canceled by a user."
 	case *types.SystemError:
 		return "A general system error occurred: " + f.Reason
 	}

@@ -27,6 +27,7 @@ type vcenter struct {
 	login   types.Login // the only one that is right
 	rules   rules
 	tasks   taskDelays
+	cancels cancels
 	claims  claims
 	guests  guests
 	ended   []endedTask // in their order; guarded by world
@@ -35,7 +36,7 @@ type vcenter struct {
 func newVcenter(service *simulator.Service, o options) *vcenter {
 	installCollector()
 	login := types.Login{UserName: o.username, Password: o.password}
-	v := &vcenter{service: service, soap: service.ServeMux, login: login}
+	v := &vcenter{service: service, soap: service.ServeMux, login: login, cancels: cancels{}}
 	v.tasks.set("", o.taskDelay)
 	v.guests.delay = o.addressDelay
 	return v
@@ -75,6 +76,10 @@ func (v *vcenter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (v *vcenter) handle(w http.ResponseWriter, r *http.Request, method *simulator.Method, rule rule) {
 	if work, ok := v.taskFor(method.Body); ok && loggedIn(r) && simulator.Map.Get(method.This) != nil {
 		v.startTask(w, method, work, rule)
+		return
+	}
+	if _, ok := method.Body.(*types.CancelTask); ok && loggedIn(r) {
+		v.cancelTask(w, method.This)
 		return
 	}
 	if login, ok := method.Body.(*types.Login); ok && (login.UserName != v.login.UserName || login.Password != v.login.Password) {

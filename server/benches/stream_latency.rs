@@ -232,7 +232,13 @@ async fn compose(
     let listener = TcpListener::bind(localhost).await.expect("a port");
     let address = listener.local_addr().expect("its number");
     tokio::spawn(serve::run(listener, router(state), 10_000, shutdown.clone()));
-    tokio::spawn(tail::run(feed, journal_tail, look, shutdown.clone()));
+    tokio::spawn(tail::run(
+        feed,
+        Arc::new(Driving::default()),
+        journal_tail,
+        look,
+        shutdown.clone(),
+    ));
     tokio::spawn(doorbell.run(shutdown.clone()));
     let leases = PgLeases::new(pool.clone());
     Bench { address, journal, requests, leases, store, bare: Some(bare), shutdown }

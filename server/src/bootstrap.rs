@@ -338,6 +338,7 @@ impl Parts {
             tokio::join!(
                 tail::run(
                     Arc::clone(&self.feed),
+                    Arc::clone(&self.saga.driving),
                     self.storage.tail.clone(),
                     Arc::clone(&self.storage.look),
                     self.shutdown.clone(),

@@ -1,4 +1,4 @@
-//! Accepting a person's wish for a VM.
+//! What a person wishes: a VM, no VM any more, another attempt.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::feed::{Feed, lock};
-use super::journal::{Journal, RecordError};
+use super::journal::{Journal, OpenRequest, RecordError};
 use super::trigger_provisioning::driving::Driving;
 use super::vcenter::CurrentVcenter;
 use crate::domain::estimate::Position;
@@ -206,32 +206,44 @@ impl Requests {
     ///
     /// [`ChangeError`].
     pub async fn cancel(&self, viewer: &Viewer, request: RequestId) -> Result<(), ChangeError> {
-        self.change(viewer, request, Command::Cancel { by: viewer.0.clone() }).await
+        let mut open = self.open(viewer, request).await?;
+        self.change(&mut open, Command::Cancel { by: viewer.0.clone() }).await
     }
 
-    /// Begins a new attempt of a request that failed or was cancelled.
+    /// Begins a new attempt of a request that failed, was cancelled or needs attention.
     ///
     /// # Errors
     ///
     /// [`ChangeError`].
     pub async fn retry(&self, viewer: &Viewer, request: RequestId) -> Result<(), ChangeError> {
-        self.change(viewer, request, Command::Retry { by: viewer.0.clone() }).await
+        let mut open = self.open(viewer, request).await?;
+        let command = Command::Retry { by: viewer.0.clone() };
+        decide(&open.aggregate, command.clone()).map_err(ChangeError::NotPossible)?;
+        // What was left behind may be this request's own VM, and that one is gone on with.
+        if open.timeline.left.is_empty() && self.name_is_in_use(&open.timeline.spec.name).await {
+            return Err(ChangeError::NameTaken(NAME_OF_VM));
+        }
+        self.change(&mut open, command).await
     }
 
-    async fn change(
-        &self,
-        viewer: &Viewer,
-        request: RequestId,
-        command: Command,
-    ) -> Result<(), ChangeError> {
+    async fn open(&self, viewer: &Viewer, request: RequestId) -> Result<OpenRequest, ChangeError> {
         let open = self.journal.open(request).await?;
         let open = open.filter(|open| viewer.may_see(&open.timeline.owner));
-        let mut open = open.ok_or(ChangeError::NotFound)?;
+        open.ok_or(ChangeError::NotFound)
+    }
+
+    async fn change(&self, open: &mut OpenRequest, command: Command) -> Result<(), ChangeError> {
         // No epoch: a person's wish is not fenced by a worker's lease.
-        self.journal.record(&mut open, None, command).await?;
-        self.driving.ring(request);
+        self.journal.record(open, None, command).await?;
+        self.driving.heard(open.timeline.request, open.timeline.seq);
         self.wake.notify_one();
         Ok(())
+    }
+
+    /// Whether vCenter says so. When it does not answer the saga finds out.
+    async fn name_is_in_use(&self, name: &str) -> bool {
+        let asked = tokio::time::timeout(CHECK_TIMEOUT, self.vsphere.name_in_use(name)).await;
+        matches!(asked, Ok(Ok(true)))
     }
 
     /// The wrong fields of a wish, all at once.

@@ -23,7 +23,7 @@ use super::journal::{Journal, OpenRequest};
 use super::vcenter::CurrentVcenter;
 use crate::domain::ids::VcenterId;
 use crate::domain::ports::clock::Clock;
-use crate::domain::ports::event_store::{Claim, Leases, StoreError};
+use crate::domain::ports::event_store::{Claim, HandBack, Leases, StoreError};
 use crate::domain::ports::vsphere::{Stop, VsphereError, VspherePort};
 use crate::domain::saga::{Action, Worker, next_action};
 use crate::domain::vm::{Command, RequestedVm, VmAggregate};
@@ -93,6 +93,14 @@ enum Turn {
     Release(Duration),
 }
 
+/// What becomes of a request that this worker drives no longer.
+struct Rest {
+    /// When it is due again.
+    pause: Duration,
+    /// Whether something was under way.
+    unfinished: bool,
+}
+
 impl TriggerProvisioning {
     /// Drives requests until `shutdown`; then hands its leases back.
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
@@ -144,49 +152,50 @@ impl TriggerProvisioning {
         let work = async {
             match self.journal.open(claim.request).await {
                 Ok(Some(open)) => self.turns(claim.clone(), Arc::clone(&lease), open).await,
-                Ok(None) => Duration::ZERO,
+                Ok(None) => Rest { pause: Duration::ZERO, unfinished: false },
                 Err(error) => {
                     warn!(error = ?error, "the journal cannot be read");
-                    BACKOFF_MIN
+                    Rest { pause: BACKOFF_MIN, unfinished: claim.interrupted }
                 }
             }
         };
-        let due_in = tokio::select! {
-            due_in = work => due_in,
+        let Rest { pause, unfinished } = tokio::select! {
+            rest = work => rest,
             () = lease.keep() => {
                 warn!("the lease was lost: another worker goes on");
                 return;
             }
-            () = shutdown.cancelled() => Duration::ZERO,
+            () = shutdown.cancelled() => Rest { pause: Duration::ZERO, unfinished: true },
         };
-        let release = self.leases.release(claim.request, claim.epoch, due_in);
+        let back = HandBack { pause, known_seq: lease.bell().known_seq(), unfinished };
+        let release = self.leases.release(claim.request, claim.epoch, back);
         if let Err(error) = answered(release).await {
             debug!(error = ?error, "the lease could not be handed back; it runs out by itself");
         }
     }
 
     /// Turn after turn, until one says when the next is due.
-    async fn turns(&self, claim: Claim, lease: Arc<Lease>, open: OpenRequest) -> Duration {
+    async fn turns(&self, claim: Claim, lease: Arc<Lease>, open: OpenRequest) -> Rest {
         if self.is_elsewhere(claim.vcenter.as_ref()).await {
             info!("this request belongs to another vCenter");
             // Now that it is known which one this is, it is not claimed here again.
-            return Duration::ZERO;
+            return Rest { pause: Duration::ZERO, unfinished: claim.interrupted };
         }
-        let mut worker = Worker::Arriving;
+        let mut worker = if claim.interrupted { Worker::TakingOver } else { Worker::Working };
         let sink = SagaSink::new(self, claim, lease, open);
         loop {
             match self.turn(&sink, worker).await {
                 Ok(Turn::Again) => worker = Worker::Working,
-                Ok(Turn::Release(due_in)) => return due_in,
+                Ok(Turn::Release(pause)) => return Rest { pause, unfinished: false },
                 // The journal says what is to be done instead.
                 Err(Stop::Superseded) => worker = Worker::Working,
                 Err(Stop::Fenced) => {
                     warn!("fenced off: another worker goes on");
-                    return Duration::ZERO;
+                    return Rest { pause: Duration::ZERO, unfinished: true };
                 }
                 Err(stop @ Stop::Journal(_)) => {
                     warn!(error = ?stop, "the work stops here and is resumed from the journal");
-                    return BACKOFF_MIN;
+                    return Rest { pause: BACKOFF_MIN, unfinished: true };
                 }
             }
         }

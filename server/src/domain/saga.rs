@@ -1,6 +1,6 @@
 //! What a saga must do next, told by the journal alone.
 
-use super::vm::{RequestedVm, VmAggregate, VmStatus};
+use super::vm::{VmAggregate, VmStatus};
 
 /// The next thing to do for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,12 +17,12 @@ pub enum Action {
     Nothing,
 }
 
-/// Whether this worker has taken part already since it got the lease.
+/// How this worker came to the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Worker {
-    /// It has just got the lease and has not recorded anything under it.
-    Arriving,
-    /// It is at work.
+    /// The one before did not come to the end of what it did, and this one has not said so yet.
+    TakingOver,
+    /// It is at work, or goes on where an earlier one had come to an end: after a pause, say.
     Working,
 }
 
@@ -31,17 +31,13 @@ pub fn next_action(state: &VmAggregate, worker: Worker) -> Action {
     let VmAggregate::Requested(vm) = state else { return Action::Nothing };
     match vm.status {
         VmStatus::Queued => Action::Start,
-        VmStatus::Provisioning if must_announce(vm, worker) => Action::Resume,
+        VmStatus::Provisioning | VmStatus::Undoing if worker == Worker::TakingOver => {
+            Action::Resume
+        }
         VmStatus::Provisioning => Action::CreateVm,
-        VmStatus::Undoing if must_announce(vm, worker) => Action::Resume,
         VmStatus::Undoing => Action::RemoveVm,
         VmStatus::Ready | VmStatus::Failed | VmStatus::Cancelled | VmStatus::NeedsAttention => {
             Action::Nothing
         }
     }
-}
-
-/// A worker that finds work begun says so, unless the journal had announced a repetition.
-fn must_announce(vm: &RequestedVm, worker: Worker) -> bool {
-    worker == Worker::Arriving && !vm.awaits_retry
 }

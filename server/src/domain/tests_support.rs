@@ -10,6 +10,7 @@ use crate::domain::ids::{MoRef, Owner, RequestId, VcenterId};
 use crate::domain::ports::vsphere::{UndoneStep, VmProvisioningResult};
 use crate::domain::spec::VmSpec;
 use crate::domain::stage::VmProvisioningStage as Stage;
+use crate::domain::vm::{Command, VmAggregate, decide};
 
 /// The spec of every test request.
 pub(crate) fn spec() -> VmSpec {
@@ -42,6 +43,54 @@ pub(crate) fn journal(events: &[VmEvent]) -> Vec<RecordedEvent> {
         .collect()
 }
 
+/// Every step of an undo.
+pub(crate) const UNDONE_STEPS: [UndoneStep; 3] =
+    [UndoneStep::CloneCancelled, UndoneStep::PoweredOff, UndoneStep::Destroyed];
+
+/// Any command to a request, also such as make no sense where it stands.
+pub(crate) fn any_command() -> impl Strategy<Value = Command> {
+    let (worker, vcenter) = ("w".to_owned(), VcenterId("vc".to_owned()));
+    let start = Command::Start { vcenter, worker: worker.clone() };
+    let fail =
+        Command::Fail { code: "no_address".to_owned(), reason: "no".to_owned(), retryable: true };
+    let fail_try =
+        Command::FailTry { reason: "away".to_owned(), next_at: DateTime::<Utc>::UNIX_EPOCH };
+    let give_up = Command::GiveUpUndo { reason: "no".to_owned(), left: vec!["VM vm-1".to_owned()] };
+    prop_oneof![
+        4 => Just(start),
+        6 => any_stage().prop_map(|stage| Command::UpdateProgress { stage, details: None }),
+        2 => Just(Command::Resume { worker, task: None }),
+        2 => Just(fail_try),
+        1 => Just(Command::Complete { vm: any_vm() }),
+        2 => Just(fail),
+        2 => prop::sample::select(UNDONE_STEPS.to_vec())
+            .prop_map(|step| Command::RecordUndone { step }),
+        2 => Just(Command::FinishUndo),
+        2 => Just(give_up),
+        2 => Just(Command::Cancel { by: Owner::local() }),
+        3 => Just(Command::Retry { by: Owner::local() }),
+    ]
+}
+
+/// The journal of a request to which these commands were given, those that were refused left out.
+pub(crate) fn obey(commands: Vec<Command>) -> Vec<VmEvent> {
+    let mut events = vec![requested()];
+    for command in commands {
+        let state = VmAggregate::replay(&journal(&events));
+        events.extend(decide(&state, command).unwrap_or_default());
+    }
+    events
+}
+
+fn any_vm() -> VmProvisioningResult {
+    VmProvisioningResult {
+        moref: MoRef("vm-1".to_owned()),
+        instance_uuid: Uuid::nil(),
+        hostname: "h".to_owned(),
+        ip_address: std::net::Ipv4Addr::new(10, 0, 0, 1).into(),
+    }
+}
+
 fn any_stage() -> impl Strategy<Value = Stage> + Clone {
     prop::sample::select(Stage::ALL.to_vec())
 }
@@ -53,12 +102,7 @@ fn any_event() -> impl Strategy<Value = VmEvent> {
         reason: "no".to_owned(),
         retryable: true,
     });
-    let vm = VmProvisioningResult {
-        moref: MoRef("vm-1".to_owned()),
-        instance_uuid: Uuid::nil(),
-        hostname: "h".to_owned(),
-        ip_address: std::net::Ipv4Addr::new(10, 0, 0, 1).into(),
-    };
+    let vm = any_vm();
     prop_oneof![
         Just(requested()),
         (1_u32..3).prop_map(|attempt| VmEvent::VmProvisioningStarted {
@@ -83,12 +127,24 @@ fn any_event() -> impl Strategy<Value = VmEvent> {
         }),
         Just(VmEvent::VmProvisioned { vm }),
         failure.clone().prop_map(|failure| VmEvent::VmProvisioningUndoStarted { failure }),
-        Just(VmEvent::VmProvisioningStepUndone { step: UndoneStep::Destroyed }),
+        prop::sample::select(UNDONE_STEPS.to_vec())
+            .prop_map(|step| VmEvent::VmProvisioningStepUndone { step }),
         failure.clone().prop_map(|failure| VmEvent::VmProvisioningFailed { failure }),
         failure.prop_map(|failure| VmEvent::VmProvisioningNeedsAttention {
             failure: Some(failure),
             reason: "no".to_owned(),
             left: vec!["vm-1".to_owned()],
+        }),
+        Just(VmEvent::VmProvisioningNeedsAttention {
+            failure: None,
+            reason: "no".to_owned(),
+            left: vec!["vm-1".to_owned()],
+        }),
+        Just(VmEvent::VmProvisioningCancelRequested { by: Owner::local() }),
+        Just(VmEvent::VmProvisioningCancelled),
+        (2_u32..4).prop_map(|attempt| VmEvent::VmProvisioningRetryRequested {
+            by: Owner::local(),
+            attempt,
         }),
     ]
 }

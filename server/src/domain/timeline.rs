@@ -298,6 +298,7 @@ impl Timeline {
 
     fn undone(&mut self, step: UndoneStep, mark: Mark) {
         let (words, stages): (_, &[Stage]) = match step {
+            UndoneStep::CloneCancelled => ("cancel clone", &[Stage::Cloning]),
             UndoneStep::PoweredOff => ("power off", &[Stage::PoweringOn]),
             UndoneStep::Destroyed => {
                 ("delete VM", &[Stage::Cloning, Stage::Configuring, Stage::PoweringOn])
@@ -305,7 +306,8 @@ impl Timeline {
         };
         for stage in stages {
             let times = &mut self.stages[stage.index()];
-            if times.state == StageState::Done {
+            let begun = times.state == StageState::Skipped && times.entered.is_some();
+            if times.state == StageState::Done || begun {
                 times.state = StageState::Undone;
             }
         }

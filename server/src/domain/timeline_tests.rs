@@ -2,7 +2,9 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::vm::tests_support::{any_journal, journal, requested};
+use crate::domain::ids::Owner;
+use crate::domain::vm::VmAggregate;
+use crate::domain::vm::tests_support::{any_command, any_journal, journal, obey, requested};
 
 fn states(timeline: &Timeline) -> [StageState; 6] {
     timeline.stages.map(|times| times.state)
@@ -92,7 +94,83 @@ fn it_is_slow_from_the_limit_on_and_not_before() {
     assert!(timeline.is_slow(limit));
 }
 
+#[test]
+fn a_cancelled_attempt_is_drawn_as_far_as_it_came() {
+    use StageState::{Done, Skipped, Undone};
+    let cancelled = |steps: &[UndoneStep]| {
+        let mut events = vec![
+            requested(),
+            started(),
+            progress(Stage::Cloning),
+            VmEvent::VmProvisioningCancelRequested { by: Owner::local() },
+        ];
+        events.extend(steps.iter().map(|step| VmEvent::VmProvisioningStepUndone { step: *step }));
+        events.push(VmEvent::VmProvisioningCancelled);
+        replay(&events)
+    };
+    let timeline = cancelled(&[]);
+    assert_eq!(states(&timeline), [Done, Skipped, Skipped, Skipped, Skipped, Skipped]);
+    assert_eq!((timeline.status, timeline.ended_at), (VmStatus::Cancelled, Some(timeline.at)));
+    for step in [UndoneStep::CloneCancelled, UndoneStep::Destroyed] {
+        let timeline = cancelled(&[step]);
+        assert_eq!(states(&timeline), [Done, Undone, Skipped, Skipped, Skipped, Skipped]);
+        assert_eq!((timeline.undo.len(), timeline.position(timeline.at)), (1, Position::Ended));
+    }
+}
+
+#[test]
+fn another_attempt_begins_anew_and_the_earlier_one_keeps_its_times() {
+    use StageState::{Active, Pending};
+    let failed = [
+        requested(),
+        started(),
+        progress(Stage::Cloning),
+        VmEvent::VmProvisioningUndoStarted { failure: failure(Stage::Cloning) },
+        VmEvent::VmProvisioningFailed { failure: failure(Stage::Cloning) },
+    ];
+    let before = replay(&failed);
+    let retried = VmEvent::VmProvisioningRetryRequested { by: Owner::local(), attempt: 2 };
+    let after = replay(&[&failed[..], &[retried]].concat());
+    assert_eq!(states(&after), [Active, Pending, Pending, Pending, Pending, Pending]);
+    assert_eq!((after.status, after.attempt, after.failure.clone()), (VmStatus::Queued, 2, None));
+    assert_eq!((after.started_at, after.elapsed_ms(after.at)), (None, 0));
+    assert!(after.undo.is_empty() && after.left.is_empty());
+    let earlier = Attempt {
+        number: 1,
+        started_at: before.started_at,
+        ended_at: before.ended_at,
+        outcome: VmStatus::Failed,
+        stages: before.stages,
+        failure: before.failure,
+    };
+    assert_eq!(after.attempts, [earlier]);
+}
+
 proptest! {
+    #[test]
+    fn the_timeline_says_what_the_aggregate_decides_on(
+        commands in prop::collection::vec(any_command(), 0..40),
+    ) {
+        let journal = journal(&obey(commands));
+        let request = RequestId(uuid::Uuid::nil());
+        let mut timeline = Timeline::begin(request, &journal[0]).unwrap();
+        for (upto, event) in journal.iter().enumerate().skip(1) {
+            let before = timeline.attempts.clone();
+            timeline.apply(event);
+            let VmAggregate::Requested(vm) = VmAggregate::replay(&journal[..=upto]) else {
+                panic!("requested");
+            };
+            prop_assert_eq!((timeline.status, timeline.attempt), (vm.status, vm.attempt));
+            prop_assert_eq!(timeline.status.has_ended(), timeline.ended_at.is_some());
+            prop_assert_eq!(timeline.attempts.len() + 1, vm.attempt as usize);
+            prop_assert!(timeline.attempts.starts_with(&before), "earlier attempts do not change");
+            prop_assert_eq!(timeline.left.is_empty(), vm.status != VmStatus::NeedsAttention);
+            if timeline.status.has_ended() {
+                prop_assert!(timeline.stages.iter().all(|times| times.state != StageState::Active));
+            }
+        }
+    }
+
     #[test]
     fn replaying_is_folding_and_never_leaves_a_mess(events in any_journal()) {
         let journal = journal(&events);

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::{Failure, RecordedEvent, VmEvent};
 use super::ids::{Owner, VcenterId};
+use super::ports::vsphere::UndoneStep;
 use super::spec::VmSpec;
 use super::stage::VmProvisioningStage as Stage;
 
@@ -103,12 +104,14 @@ pub struct RequestedVm {
     pub failed_tries: u32,
     /// How many of them in a row, with nothing achieved between.
     pub failed_in_a_row: u32,
-    /// Whether the newest event says that a try will be repeated.
-    pub awaits_retry: bool,
     /// When the first of the tries failed that have failed in a row, with nothing achieved between.
     pub failing_since: Option<DateTime<Utc>>,
     /// Why it failed, while that is being undone.
     pub failure: Option<Failure>,
+    /// What was undone of this attempt.
+    pub undone: Vec<UndoneStep>,
+    /// Whether something is left in vCenter that could not be removed.
+    pub leftovers: bool,
 }
 
 impl VmAggregate {
@@ -154,10 +157,10 @@ fn decide_cancel(vm: &RequestedVm, by: Owner) -> Result<Vec<VmEvent>, DecideErro
     let requested = VmEvent::VmProvisioningCancelRequested { by };
     match vm.status {
         // Nothing can have been made yet.
-        VmStatus::Queued => Ok(vec![requested, VmEvent::VmProvisioningCancelled]),
+        VmStatus::Queued if !vm.leftovers => Ok(vec![requested, VmEvent::VmProvisioningCancelled]),
         // What needs attention is cancelled to have its removal tried again: with nothing left
         // (somebody has removed it by hand), that ends well.
-        VmStatus::Provisioning | VmStatus::NeedsAttention => Ok(vec![requested]),
+        VmStatus::Queued | VmStatus::Provisioning | VmStatus::NeedsAttention => Ok(vec![requested]),
         VmStatus::Undoing => Ok(Vec::new()),
         status @ (VmStatus::Ready | VmStatus::Failed | VmStatus::Cancelled) => {
             Err(DecideError::WrongStatus(status))
@@ -200,19 +203,23 @@ fn decide_work(vm: &RequestedVm, command: Command) -> Result<Vec<VmEvent>, Decid
             VmEvent::VmProvisioningTryFailed { stage, failed_try, reason, next_at }
         }
         (Provisioning, Command::Complete { vm }) => VmEvent::VmProvisioned { vm },
-        (Queued, Command::Fail { code, reason, retryable }) => {
-            let failure = Failure { stage: Stage::Created, code, reason, retryable };
-            VmEvent::VmProvisioningFailed { failure }
-        }
-        (Provisioning, Command::Fail { code, reason, retryable }) if vm.stage == Stage::Created => {
+        (Queued | Provisioning, Command::Fail { code, reason, retryable }) => {
+            let stage = match (vm.status, vm.stage) {
+                // What failed was getting to the clone.
+                (Provisioning, Stage::Created) => Stage::Cloning,
+                (_, reached) => reached,
+            };
+            let failure = Failure { stage, code, reason, retryable };
             // The intent to clone is recorded before the clone: without it nothing can have been
-            // made, and there is nothing to undo. What failed was getting to the clone.
-            let failure = Failure { stage: Stage::Cloning, code, reason, retryable };
-            VmEvent::VmProvisioningFailed { failure }
+            // made, and there is nothing to undo but what an earlier attempt may have left.
+            if vm.stage == Stage::Created && !vm.leftovers {
+                VmEvent::VmProvisioningFailed { failure }
+            } else {
+                VmEvent::VmProvisioningUndoStarted { failure }
+            }
         }
-        (Provisioning, Command::Fail { code, reason, retryable }) => {
-            let failure = Failure { stage: vm.stage, code, reason, retryable };
-            VmEvent::VmProvisioningUndoStarted { failure }
+        (Undoing, Command::RecordUndone { step }) if vm.undone.contains(&step) => {
+            return Ok(Vec::new());
         }
         (Undoing, Command::RecordUndone { step }) => VmEvent::VmProvisioningStepUndone { step },
         (Undoing, Command::FinishUndo) => match vm.failure.clone() {
@@ -243,16 +250,16 @@ pub fn evolve(state: VmAggregate, recorded: &RecordedEvent) -> VmAggregate {
                 vcenter: None,
                 failed_tries: 0,
                 failed_in_a_row: 0,
-                awaits_retry: false,
                 failing_since: None,
                 failure: None,
+                undone: Vec::new(),
+                leftovers: false,
             })
         }
         (VmAggregate::NotRequested, _) => return VmAggregate::NotRequested,
         (VmAggregate::Requested(vm), _) => vm,
     };
     vm.seq = recorded.seq;
-    vm.awaits_retry = false;
     apply(&mut vm, recorded);
     VmAggregate::Requested(vm)
 }
@@ -273,39 +280,50 @@ fn apply(vm: &mut RequestedVm, recorded: &RecordedEvent) {
         VmEvent::VmProvisioningTryFailed { failed_try, .. } => {
             vm.failed_tries = *failed_try;
             vm.failed_in_a_row += 1;
-            vm.awaits_retry = true;
             vm.failing_since = vm.failing_since.or(Some(recorded.recorded_at));
         }
         VmEvent::VmProvisioned { .. } => {
             vm.stage = Stage::Ready;
             vm.status = VmStatus::Ready;
+            vm.leftovers = false;
         }
         VmEvent::VmProvisioningUndoStarted { failure } => {
             vm.status = VmStatus::Undoing;
             vm.failure = Some(failure.clone());
+            vm.undone.clear();
             achieved(vm);
         }
-        VmEvent::VmProvisioningStepUndone { .. } => achieved(vm),
+        VmEvent::VmProvisioningStepUndone { step } => {
+            vm.undone.push(*step);
+            achieved(vm);
+        }
         VmEvent::VmProvisioningFailed { failure } => {
             vm.status = VmStatus::Failed;
             vm.failure = Some(failure.clone());
+            vm.leftovers = false;
         }
         VmEvent::VmProvisioningNeedsAttention { failure, .. } => {
             vm.status = VmStatus::NeedsAttention;
             vm.failure.clone_from(failure);
+            vm.leftovers = true;
         }
         VmEvent::VmProvisioningCancelRequested { .. } => {
             vm.status = VmStatus::Undoing;
             vm.failure = None;
+            vm.undone.clear();
             achieved(vm);
         }
-        VmEvent::VmProvisioningCancelled => vm.status = VmStatus::Cancelled,
+        VmEvent::VmProvisioningCancelled => {
+            vm.status = VmStatus::Cancelled;
+            vm.leftovers = false;
+        }
         VmEvent::VmProvisioningRetryRequested { attempt, .. } => {
             vm.status = VmStatus::Queued;
             vm.stage = Stage::Created;
             vm.attempt = *attempt;
             vm.failed_tries = 0;
             vm.failure = None;
+            vm.undone.clear();
             achieved(vm);
         }
     }

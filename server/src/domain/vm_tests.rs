@@ -2,10 +2,10 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::tests_support::{any_journal, journal, requested, spec};
+use super::tests_support::{any_command, any_journal, journal, obey, requested, spec};
 use super::*;
 use crate::domain::ids::RequestId;
-use crate::domain::ports::vsphere::UndoneStep;
+use crate::domain::ports::vsphere::VmProvisioningResult;
 
 fn given(events: &[VmEvent]) -> VmAggregate {
     VmAggregate::replay(&journal(events))
@@ -100,11 +100,11 @@ fn tries_are_counted_and_remembered_until_something_is_achieved() {
         events.extend(decide(&given(&events), command).expect("possible"));
     }
     let VmAggregate::Requested(vm) = given(&events) else { panic!("requested") };
-    assert_eq!((vm.failed_tries, vm.awaits_retry), (2, true));
+    assert_eq!((vm.failed_tries, vm.failed_in_a_row), (2, 2));
     assert!(vm.failing_since.is_some());
     events.extend(decide(&given(&events), enter(Stage::Cloning)).expect("possible"));
     let VmAggregate::Requested(vm) = given(&events) else { panic!("requested") };
-    assert_eq!((vm.failed_tries, vm.awaits_retry, vm.failing_since), (2, false, None));
+    assert_eq!((vm.failed_tries, vm.failed_in_a_row, vm.failing_since), (2, 0, None));
 }
 
 #[test]
@@ -120,30 +120,135 @@ fn what_the_journal_calls_for() {
     let next_at = DateTime::<Utc>::UNIX_EPOCH;
     let cloning = || enter(Stage::Cloning);
     let failed_try = Command::FailTry { reason: String::new(), next_at };
-    for (state, arriving, working) in [
+    let undoing = || events(vec![start(), cloning(), fail()]);
+    for (state, taking_over, working) in [
         (VmAggregate::NotRequested, Action::Nothing, Action::Nothing),
         (events(vec![]), Action::Start, Action::Start),
         (events(vec![start()]), Action::Resume, Action::CreateVm),
-        (events(vec![start(), failed_try]), Action::CreateVm, Action::CreateVm),
-        (events(vec![start(), cloning(), fail()]), Action::Resume, Action::RemoveVm),
+        (events(vec![start(), failed_try]), Action::Resume, Action::CreateVm),
+        (undoing(), Action::Resume, Action::RemoveVm),
         (
             events(vec![start(), cloning(), fail(), Command::FinishUndo]),
             Action::Nothing,
             Action::Nothing,
         ),
     ] {
-        assert_eq!(next_action(&state, Worker::Arriving), arriving);
+        assert_eq!(next_action(&state, Worker::TakingOver), taking_over);
         assert_eq!(next_action(&state, Worker::Working), working);
     }
 }
 
+fn cancel() -> Command {
+    Command::Cancel { by: Owner::local() }
+}
+
+fn retry() -> Command {
+    Command::Retry { by: Owner::local() }
+}
+
+fn give_up() -> Command {
+    Command::GiveUpUndo { reason: "no".to_owned(), left: vec!["VM vm-1".to_owned()] }
+}
+
+/// How a request came to each status, and what a person's two wishes say then: the events that follow,
+/// or a refusal.
+#[test]
+fn what_a_person_may_wish_depends_on_where_the_request_stands() {
+    const CANCEL: &str = "VmProvisioningCancelRequested";
+    const CANCELLED: &str = "VmProvisioningCancelled";
+    const RETRY: &str = "VmProvisioningRetryRequested";
+    let cloning = || vec![start(), enter(Stage::Cloning)];
+    let after = |more: Vec<Command>| [cloning(), more].concat();
+    let vm = VmProvisioningResult {
+        moref: crate::domain::ids::MoRef("vm-1".to_owned()),
+        instance_uuid: Uuid::nil(),
+        hostname: "h".to_owned(),
+        ip_address: std::net::Ipv4Addr::LOCALHOST.into(),
+    };
+    type Said = Option<&'static [&'static str]>;
+    let table: [(VmStatus, Vec<Command>, Said, Said); 9] = [
+        (VmStatus::Queued, vec![], Some(&[CANCEL, CANCELLED]), None),
+        (VmStatus::Provisioning, cloning(), Some(&[CANCEL]), None),
+        (VmStatus::Undoing, after(vec![fail()]), Some(&[]), None),
+        (VmStatus::Undoing, after(vec![cancel()]), Some(&[]), None),
+        (VmStatus::Ready, after(vec![Command::Complete { vm }]), None, None),
+        (VmStatus::Failed, after(vec![fail(), Command::FinishUndo]), None, Some(&[RETRY])),
+        (VmStatus::Cancelled, after(vec![cancel(), Command::FinishUndo]), None, Some(&[RETRY])),
+        (VmStatus::NeedsAttention, after(vec![fail(), give_up()]), Some(&[CANCEL]), Some(&[RETRY])),
+        // Something is left of the attempt before: it must go too.
+        (VmStatus::Queued, after(vec![fail(), give_up(), retry()]), Some(&[CANCEL]), None),
+    ];
+    for (status, commands, on_cancel, on_retry) in table {
+        let state = VmAggregate::replay(&journal(&obey(commands)));
+        let VmAggregate::Requested(vm) = &state else { panic!("requested") };
+        assert_eq!(vm.status, status);
+        for (wish, expected) in [(cancel(), on_cancel), (retry(), on_retry)] {
+            let names = decide(&state, wish.clone())
+                .map(|events| events.iter().map(VmEvent::type_name).collect::<Vec<_>>());
+            let expected = expected.map(<[_]>::to_vec).ok_or(DecideError::WrongStatus(status));
+            assert_eq!(names, expected, "{status:?}: {wish:?}");
+        }
+    }
+}
+
+#[test]
+fn what_an_earlier_attempt_left_is_undone_whatever_the_next_one_comes_to() {
+    let left = || vec![start(), enter(Stage::Cloning), fail(), give_up(), retry()];
+    for (more, last) in [
+        (vec![fail()], "VmProvisioningUndoStarted"),
+        (vec![start(), fail()], "VmProvisioningUndoStarted"),
+        (vec![cancel()], "VmProvisioningCancelRequested"),
+        (vec![cancel(), Command::FinishUndo, retry(), cancel()], "VmProvisioningCancelled"),
+    ] {
+        let events = obey([left(), more].concat());
+        assert_eq!(events.last().map(VmEvent::type_name), Some(last));
+    }
+}
+
+#[test]
+fn a_step_is_told_as_undone_once_in_an_undo() {
+    let undone = || Command::RecordUndone { step: UndoneStep::Destroyed };
+    let once = run([start(), enter(Stage::Cloning), cancel(), undone(), undone()]);
+    assert_eq!(once.expect("possible").len(), 5);
+    let again = [start(), enter(Stage::Cloning), cancel(), undone(), give_up(), cancel(), undone()];
+    assert_eq!(run(again).expect("possible").len(), 8, "another undo tells it again");
+}
+
 proptest! {
+    #[test]
+    fn whatever_is_wished_the_end_is_true(commands in prop::collection::vec(any_command(), 0..40)) {
+        let events = obey(commands);
+        let (mut left, mut undoing, mut attempt) = (false, false, 1);
+        for event in &events {
+            match event {
+                VmEvent::VmProvisioningUndoStarted { .. }
+                | VmEvent::VmProvisioningCancelRequested { .. } => undoing = true,
+                VmEvent::VmProvisioningNeedsAttention { .. } => (left, undoing) = (true, false),
+                // The end that says that nothing was left behind.
+                VmEvent::VmProvisioningFailed { .. } | VmEvent::VmProvisioningCancelled => {
+                    prop_assert!(undoing || !left, "{events:#?}");
+                    (left, undoing) = (false, false);
+                }
+                VmEvent::VmProvisioned { .. } => prop_assert!(!undoing, "{events:#?}"),
+                VmEvent::VmProvisioningRetryRequested { attempt: next, .. } => {
+                    prop_assert_eq!(*next, attempt + 1);
+                    attempt = *next;
+                }
+                _ => {}
+            }
+        }
+    }
+
     #[test]
     fn evolve_takes_any_journal_and_the_stage_never_goes_back(events in any_journal()) {
         let mut state = VmAggregate::default();
         let mut reached = Stage::Created;
         for recorded in journal(&events) {
             state = evolve(state, &recorded);
+            if matches!(recorded.event, VmEvent::VmProvisioningRetryRequested { .. }) {
+                // Another attempt begins anew.
+                reached = Stage::Created;
+            }
             if let VmAggregate::Requested(vm) = &state {
                 prop_assert!(vm.stage >= reached);
                 reached = vm.stage;

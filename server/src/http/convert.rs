@@ -260,6 +260,7 @@ fn details(event: &VmEvent) -> Option<String> {
 
 fn undone_words(step: UndoneStep) -> &'static str {
     match step {
+        UndoneStep::CloneCancelled => "clone cancelled",
         UndoneStep::PoweredOff => "powered off",
         UndoneStep::Destroyed => "VM deleted",
     }

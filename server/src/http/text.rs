@@ -53,6 +53,7 @@ pub fn lines(timeline: &Timeline, recorded: &RecordedEvent) -> String {
             lines.add("↺ Undoing what was made");
         }
         VmEvent::VmProvisioningStepUndone { step } => lines.add(match step {
+            UndoneStep::CloneCancelled => "↺ Cloning from template (undone: clone cancelled)",
             UndoneStep::PoweredOff => "↺ Start VM (undone: powered off)",
             UndoneStep::Destroyed => "↺ Cloning from template (undone: VM deleted)",
         }),

@@ -1,5 +1,9 @@
 //! The saga from end to end: what is recorded, in which order, and what is left in vCenter.
 
+mod cancel;
 mod failures;
+mod names;
+mod retry;
 pub(crate) mod story;
 mod takeover;
+mod vcsim;

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Feed;
+use crate::application::trigger_provisioning::driving::Driving;
 use crate::domain::ports::journal_tail::{Horizon, JournalTail};
 
 /// How often the tail is looked at even if nothing announced anything: the longest that an event whose
@@ -21,8 +22,10 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 /// Looks at the journal's tail until `shutdown`.
 ///
 /// It looks whenever `rung` says so, and at every [`LOOK_INTERVAL`] anyway.
+/// What it sees is told to the feed, and to those who drive a request here.
 pub async fn run(
     feed: Arc<Feed>,
+    driving: Arc<Driving>,
     tail: Arc<dyn JournalTail>,
     rung: Arc<Notify>,
     shutdown: CancellationToken,
@@ -35,7 +38,9 @@ pub async fn run(
     };
     while shutdown.run_until_cancelled(wait()).await.is_some() {
         feed.sweep();
-        match tokio::time::timeout(LOOK_TIMEOUT, look(&feed, &*tail, horizon.as_ref())).await {
+        match tokio::time::timeout(LOOK_TIMEOUT, look(&feed, &driving, &*tail, horizon.as_ref()))
+            .await
+        {
             Ok(Ok(next)) => {
                 if std::mem::take(&mut away) {
                     info!("PostgreSQL is back");
@@ -60,10 +65,14 @@ pub async fn run(
 /// One look. The horizon moves only when everything that was seen has also been delivered.
 async fn look(
     feed: &Feed,
+    driving: &Driving,
     tail: &dyn JournalTail,
     horizon: Option<&Horizon>,
 ) -> Result<Horizon, crate::domain::ports::event_store::StoreError> {
     let look = tail.look(horizon).await?;
+    for (request, head) in &look.heads {
+        driving.heard(*request, *head);
+    }
     if horizon.is_none() {
         feed.refresh().await?;
     }

@@ -3,12 +3,10 @@
 //! PostgreSQL's fence does not fence vCenter, so a call that changes something is sent only when the
 //! lease outlasts the call's deadline.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
-
+use super::driving::Bell;
 use crate::application::feed::lock;
 use crate::domain::ids::{LeaseEpoch, RequestId};
 use crate::domain::ports::event_store::{Claim, Leases, Renewal, StoreError};
@@ -29,25 +27,22 @@ pub struct Lease {
     /// Until when it holds for certain: counted from before the renewal was asked for.
     /// A std mutex: it is held for a copy.
     until: Mutex<Instant>,
-    /// The newest event's number that this worker knows of.
-    known_seq: AtomicU32,
     /// Rung when the journal may have moved without this worker.
-    pub(super) moved: Arc<Notify>,
+    bell: Arc<Bell>,
 }
 
 impl Lease {
     /// The lease of a claim that was asked for at `asked`: PostgreSQL counts from later than that.
-    /// `moved` is rung when the journal may have moved without this worker.
+    /// `bell` is rung when the journal may have moved without this worker.
     pub fn new(
         claim: &Claim,
         leases: Arc<dyn Leases>,
         length: Duration,
         asked: Instant,
-        moved: Arc<Notify>,
+        bell: Arc<Bell>,
     ) -> Self {
         let until = Mutex::new(asked + length);
-        let known_seq = AtomicU32::new(0);
-        Self { request: claim.request, epoch: claim.epoch, leases, length, until, known_seq, moved }
+        Self { request: claim.request, epoch: claim.epoch, leases, length, until, bell }
     }
 
     /// The epoch that fences this lease's writes.
@@ -60,9 +55,9 @@ impl Lease {
         lock(&self.until).saturating_duration_since(Instant::now()) >= time
     }
 
-    /// This worker knows the journal up to this event.
-    pub fn knows(&self, seq: u32) {
-        self.known_seq.store(seq, Ordering::Relaxed);
+    /// What tells this worker that the journal has moved without it.
+    pub fn bell(&self) -> &Bell {
+        &self.bell
     }
 
     /// Renews the lease now. `false`: it belongs to another worker.
@@ -79,9 +74,7 @@ impl Lease {
             Renewal::Lost => Ok(false),
             Renewal::Held { last_seq } => {
                 *lock(&self.until) = asked + self.length;
-                if last_seq > self.known_seq.load(Ordering::Relaxed) {
-                    self.moved.notify_one();
-                }
+                self.bell.heard(last_seq);
                 Ok(true)
             }
         }

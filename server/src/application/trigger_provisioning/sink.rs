@@ -43,7 +43,7 @@ impl<'a> SagaSink<'a> {
         open: OpenRequest,
     ) -> Self {
         let checkpoint = Mutex::new(claim.checkpoint);
-        lease.knows(open.aggregate.seq());
+        lease.bell().knows(open.aggregate.seq());
         let live = std::sync::Mutex::new(None);
         Self { saga, lease, open: Mutex::new(open), checkpoint, live }
     }
@@ -85,13 +85,13 @@ impl<'a> SagaSink<'a> {
             };
             match recorded.await {
                 Ok(()) => {
-                    self.lease.knows(open.aggregate.seq());
+                    self.lease.bell().knows(open.aggregate.seq());
                     return Ok(());
                 }
                 Err(RecordError::Fenced) => return Err(Stop::Fenced),
                 // A person has changed its course, or the write whose reply was lost had come through.
                 Err(RecordError::Decide(DecideError::WrongStatus(_))) => {
-                    self.lease.knows(open.aggregate.seq());
+                    self.lease.bell().knows(open.aggregate.seq());
                     return Err(Stop::Superseded);
                 }
                 Err(RecordError::Store(StoreError::Unavailable(source))) => {
@@ -146,14 +146,14 @@ impl ProgressSink for SagaSink<'_> {
 
     async fn stopped(&self) -> Stop {
         loop {
-            self.lease.moved.notified().await;
+            self.lease.bell().rung().await;
             let mut open = self.open.lock().await;
             let before = status(&open.aggregate);
             // What cannot be read now is read with the next write, or at the next renewal.
             if self.saga.journal.reload(&mut open).await.is_err() {
                 continue;
             }
-            self.lease.knows(open.aggregate.seq());
+            self.lease.bell().knows(open.aggregate.seq());
             if status(&open.aggregate) != before {
                 return Stop::Superseded;
             }

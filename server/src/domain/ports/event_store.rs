@@ -201,7 +201,7 @@ pub trait Leases: Send + Sync + fmt::Debug {
         lease: Duration,
     ) -> Result<Renewal, StoreError>;
 
-    /// Hands a lease back; the request is due again after `due_in`. Harmless when it is not held.
+    /// Hands a lease back. Harmless when it is not held.
     ///
     /// # Errors
     ///
@@ -210,7 +210,7 @@ pub trait Leases: Send + Sync + fmt::Debug {
         &self,
         request: RequestId,
         epoch: LeaseEpoch,
-        due_in: Duration,
+        back: HandBack,
     ) -> Result<(), StoreError>;
 
     /// Ends every lease: for a server that knows that no other one is alive, so that what its
@@ -232,6 +232,17 @@ pub trait Leases: Send + Sync + fmt::Debug {
         epoch: LeaseEpoch,
         checkpoint: &Checkpoint,
     ) -> Result<bool, StoreError>;
+}
+
+/// How a lease is handed back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandBack {
+    /// The request is due again after this.
+    pub pause: Duration,
+    /// The newest event that its holder knew: with later ones the request is due at once.
+    pub known_seq: u32,
+    /// Whether something was under way: then whoever goes on says that it was interrupted.
+    pub unfinished: bool,
 }
 
 /// What became of the renewal of a lease.
@@ -257,4 +268,6 @@ pub struct Claim {
     pub vcenter: Option<VcenterId>,
     /// What to resume from.
     pub checkpoint: Checkpoint,
+    /// Whether its last holder was in the middle of something, and did not come to its end.
+    pub interrupted: bool,
 }

@@ -54,7 +54,8 @@ pub trait VspherePort: Send + Sync + fmt::Debug {
     ) -> Result<VmProvisioningResult, VsphereError>;
 
     /// Removes the VM that was made for this request, and only that one: a VM is ours when its mark
-    /// is this request's id. A task in flight is waited for first. Nothing there is success.
+    /// is this request's id. A task in flight is cancelled where vCenter can, else waited for.
+    /// Nothing there is success.
     ///
     /// # Errors
     ///
@@ -183,6 +184,8 @@ pub enum TaskOperation {
 /// A step of removing a VM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UndoneStep {
+    /// Its clone was cancelled before it had ended.
+    CloneCancelled,
     /// It was powered off.
     PoweredOff,
     /// It was destroyed.

@@ -194,13 +194,14 @@ fn stage(word: &str) -> Result<Stage, DecodeError> {
 
 fn step_word(step: UndoneStep) -> &'static str {
     match step {
+        UndoneStep::CloneCancelled => "CLONE_CANCELLED",
         UndoneStep::PoweredOff => "POWERED_OFF",
         UndoneStep::Destroyed => "DESTROYED",
     }
 }
 
 fn parse_step(word: &str) -> Result<UndoneStep, DecodeError> {
-    [UndoneStep::PoweredOff, UndoneStep::Destroyed]
+    [UndoneStep::CloneCancelled, UndoneStep::PoweredOff, UndoneStep::Destroyed]
         .into_iter()
         .find(|step| step_word(*step) == word)
         .ok_or_else(|| DecodeError::Word(word.to_owned()))

@@ -10,9 +10,9 @@ use sqlx::PgPool;
 use sqlx::postgres::types::PgInterval;
 use sqlx::types::Json;
 
-use super::unsigned;
+use super::{signed, unsigned};
 use crate::domain::ids::{LeaseEpoch, MoRef, RequestId, VcenterId};
-use crate::domain::ports::event_store::{Claim, Leases, Renewal, StoreError};
+use crate::domain::ports::event_store::{Claim, HandBack, Leases, Renewal, StoreError};
 use crate::domain::ports::vsphere::{Checkpoint, TaskInFlight, TaskOperation};
 
 /// Leases in PostgreSQL.
@@ -42,7 +42,7 @@ impl Leases for PgLeases {
                set lease_owner = $1, lease_epoch = lease_epoch + 1,
                    lease_until = clock_timestamp() + $3::interval
                from (
-                   select id from vm_requests
+                   select id, lease_owner is not null as interrupted from vm_requests
                    where status in ('queued', 'provisioning', 'undoing') and due_at <= clock_timestamp()
                      and (lease_until is null or lease_until <= clock_timestamp())
                      and ($2::text is null or vcenter is null or vcenter = $2)
@@ -50,7 +50,8 @@ impl Leases for PgLeases {
                    for update skip locked
                ) due
                where r.id = due.id
-               returning r.id, r.lease_epoch, r.vcenter, r.checkpoint as "checkpoint: Json<CheckpointRecord>""#,
+               returning r.id, r.lease_epoch, r.vcenter, r.checkpoint as "checkpoint: Json<CheckpointRecord>",
+                   due.interrupted as "interrupted!""#,
             worker,
             vcenter.map(|vcenter| vcenter.0.as_str()),
             interval(lease),
@@ -63,6 +64,7 @@ impl Leases for PgLeases {
             epoch: LeaseEpoch(row.lease_epoch),
             vcenter: row.vcenter.map(VcenterId),
             checkpoint: row.checkpoint.map(|record| record.0.into()).unwrap_or_default(),
+            interrupted: row.interrupted,
         });
         Ok(claims.collect())
     }
@@ -75,7 +77,7 @@ impl Leases for PgLeases {
     ) -> Result<Renewal, StoreError> {
         let last_seq = sqlx::query_scalar!(
             "update vm_requests set lease_until = clock_timestamp() + $3::interval
-             where id = $1 and lease_epoch = $2 and lease_owner is not null
+             where id = $1 and lease_epoch = $2 and lease_until is not null
              returning last_seq",
             request.0,
             epoch.0,
@@ -93,15 +95,20 @@ impl Leases for PgLeases {
         &self,
         request: RequestId,
         epoch: LeaseEpoch,
-        due_in: Duration,
+        back: HandBack,
     ) -> Result<(), StoreError> {
         sqlx::query!(
+            // An owner without a lease is one that did not come to an end.
             "update vm_requests
-             set lease_owner = null, lease_until = null, due_at = clock_timestamp() + $3::interval
+             set lease_owner = case when $5 then lease_owner end, lease_until = null,
+                 due_at = case when last_seq > $4 then clock_timestamp()
+                               else clock_timestamp() + $3::interval end
              where id = $1 and lease_epoch = $2",
             request.0,
             epoch.0,
-            interval(due_in)
+            interval(back.pause),
+            signed(back.known_seq)?,
+            back.unfinished
         )
         .execute(&self.pool)
         .await?;
@@ -109,11 +116,10 @@ impl Leases for PgLeases {
     }
 
     async fn end_all(&self) -> Result<u64, StoreError> {
-        let done = sqlx::query!(
-            "update vm_requests set lease_owner = null, lease_until = null where lease_until is not null"
-        )
-        .execute(&self.pool)
-        .await?;
+        let done =
+            sqlx::query!("update vm_requests set lease_until = null where lease_until is not null")
+                .execute(&self.pool)
+                .await?;
         Ok(done.rows_affected())
     }
 

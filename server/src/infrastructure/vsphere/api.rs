@@ -65,6 +65,9 @@ pub trait VcenterApi: Send + Sync + fmt::Debug {
     /// `Destroy_Task`. Returns the task.
     async fn destroy(&self, vm: &MoRef, deadline: Duration) -> Result<MoRef, ApiError>;
 
+    /// `CancelTask`: vCenter ends the task when it can, or lets it run. Only a wait tells which.
+    async fn cancel_task(&self, task: &MoRef, deadline: Duration) -> Result<(), ApiError>;
+
     /// Waits until the task has ended or reports something new, at most `wait`.
     ///
     /// `seen` is what the last call answered, so that only news ends the wait.
@@ -151,6 +154,8 @@ pub struct TaskInfo {
     pub state: TaskState,
     /// vCenter's percentage, if it gives one.
     pub percent: Option<u8>,
+    /// Whether vCenter says that it can be cancelled.
+    pub cancelable: bool,
     /// The object that a finished clone made.
     pub result: Option<MoRef>,
 }

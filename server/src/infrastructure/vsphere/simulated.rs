@@ -330,6 +330,11 @@ impl VcenterApi for SimulatedVcenter {
         self.shared.write(Operation::Destroy, vm, deadline, act).await
     }
 
+    async fn cancel_task(&self, task: &MoRef, deadline: Duration) -> Result<(), ApiError> {
+        let act = |inventory: &mut Inventory, rules: &Rules<'_>| rules.cancel(inventory, task);
+        self.shared.write(Operation::CancelTask, task, deadline, act).await
+    }
+
     async fn wait_for_task(
         &self,
         task: &MoRef,

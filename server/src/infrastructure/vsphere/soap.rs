@@ -174,10 +174,14 @@ impl SoapClient {
     where
         F: Future<Output = Result<MoRef, ApiError>>,
     {
-        timeout(deadline, self.sessions.with(work)).await.unwrap_or_else(|_| {
-            let seconds = deadline.as_secs();
-            Err(transport(method, format!("no answer from {} within {seconds} s", self.host)))
-        })
+        timeout(deadline, self.sessions.with(work))
+            .await
+            .unwrap_or_else(|_| Err(self.no_answer(method, deadline)))
+    }
+
+    fn no_answer(&self, method: &'static str, deadline: Duration) -> ApiError {
+        let seconds = deadline.as_secs();
+        transport(method, format!("no answer from {} within {seconds} s", self.host))
     }
 
     async fn change_vm(&self, request: Request, deadline: Duration) -> Result<MoRef, ApiError> {
@@ -341,6 +345,17 @@ impl VcenterApi for SoapClient {
 
     async fn destroy(&self, vm: &MoRef, deadline: Duration) -> Result<MoRef, ApiError> {
         self.change_vm(specs::plain_task("Destroy_Task", &ObjectRef::vm(vm)), deadline).await
+    }
+
+    async fn cancel_task(&self, task: &MoRef, deadline: Duration) -> Result<(), ApiError> {
+        let request = specs::plain_task("CancelTask", &ObjectRef::new("Task", &task.0));
+        let cancelled = self.sessions.with(|session| {
+            let request = request.clone();
+            async move { session.call(request, |_| Some(())).await }
+        });
+        timeout(deadline, cancelled)
+            .await
+            .unwrap_or_else(|_| Err(self.no_answer("CancelTask", deadline)))
     }
 
     async fn wait_for_task(

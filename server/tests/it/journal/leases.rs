@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use server::domain::ids::{LeaseEpoch, MoRef, VcenterId};
-use server::domain::ports::event_store::{Leases as _, Renewal};
+use server::domain::ports::event_store::{HandBack, Leases as _, Renewal};
 use server::domain::ports::vsphere::{Checkpoint, TaskInFlight, TaskOperation};
 use server::infrastructure::postgres::leases::PgLeases;
 
@@ -11,6 +11,11 @@ use super::accepted;
 use crate::support::postgres::TestDatabase;
 
 const LEASE: Duration = Duration::from_secs(600);
+
+/// Handed back at an end, by a worker that knows all there is.
+fn back(pause: Duration) -> HandBack {
+    HandBack { pause, known_seq: 1, unfinished: false }
+}
 
 #[tokio::test]
 async fn a_request_is_claimed_by_one_worker_until_its_lease_ends() {
@@ -35,9 +40,9 @@ async fn a_request_is_claimed_by_one_worker_until_its_lease_ends() {
     assert_eq!(lost, Renewal::Lost, "it is another's");
     let held = leases.renew(request, LeaseEpoch(2), LEASE).await.unwrap();
     assert_eq!(held, Renewal::Held { last_seq: 1 });
-    leases.release(request, LeaseEpoch(1), Duration::ZERO).await.unwrap();
+    leases.release(request, LeaseEpoch(1), back(Duration::ZERO)).await.unwrap();
     assert_eq!(claim("one").await, [], "nobody hands back what is another's");
-    leases.release(request, LeaseEpoch(2), Duration::ZERO).await.unwrap();
+    leases.release(request, LeaseEpoch(2), back(Duration::ZERO)).await.unwrap();
     assert_eq!(claim("one").await[0].epoch, LeaseEpoch(3));
 }
 
@@ -109,7 +114,7 @@ async fn a_checkpoint_is_found_by_the_next_holder_and_kept_by_no_earlier_one() {
         let earlier = LeaseEpoch(epoch.0 - 1);
         let other = Checkpoint::default();
         assert!(!leases.save_checkpoint(request, earlier, &other).await.unwrap());
-        leases.release(request, epoch, Duration::ZERO).await.unwrap();
+        leases.release(request, epoch, back(Duration::ZERO)).await.unwrap();
         let claims = leases.claim("next", None, LEASE, 1).await.unwrap();
         assert_eq!(claims[0].checkpoint, checkpoint);
     }
@@ -121,7 +126,7 @@ async fn work_that_is_handed_back_for_later_is_not_claimed_before() {
     let leases = PgLeases::new(database.pool.clone());
     let request = accepted(&database.pool, "a").await;
     leases.claim("one", None, LEASE, 1).await.unwrap();
-    leases.release(request, LeaseEpoch(1), LEASE).await.unwrap();
+    leases.release(request, LeaseEpoch(1), back(LEASE)).await.unwrap();
     assert_eq!(leases.claim("one", None, LEASE, 1).await.unwrap(), []);
     let due_in: f64 = sqlx::query_scalar(
         "select extract(epoch from due_at - clock_timestamp())::float8 from vm_requests",
@@ -130,4 +135,33 @@ async fn work_that_is_handed_back_for_later_is_not_claimed_before() {
     .await
     .unwrap();
     assert!((LEASE.as_secs_f64() - 30.0..=LEASE.as_secs_f64()).contains(&due_in), "{due_in}");
+}
+
+#[tokio::test]
+async fn work_that_did_not_come_to_its_end_is_known_as_interrupted() {
+    let database = TestDatabase::new().await;
+    let leases = PgLeases::new(database.pool.clone());
+    let request = accepted(&database.pool, "a").await;
+    let claim = async || leases.claim("w", None, LEASE, 1).await.unwrap().remove(0);
+    assert!(!claim().await.interrupted, "nobody had it before");
+    leases.release(request, LeaseEpoch(1), back(Duration::ZERO)).await.unwrap();
+    assert!(!claim().await.interrupted, "its holder had come to an end");
+    let unfinished = HandBack { unfinished: true, ..back(Duration::ZERO) };
+    leases.release(request, LeaseEpoch(2), unfinished).await.unwrap();
+    let renewed = leases.renew(request, LeaseEpoch(2), LEASE).await.unwrap();
+    assert_eq!(renewed, Renewal::Lost, "it was handed back");
+    assert!(claim().await.interrupted, "it was handed back in the middle");
+    leases.end_all().await.unwrap();
+    assert!(claim().await.interrupted, "its holder is dead");
+}
+
+#[tokio::test]
+async fn work_that_is_handed_back_for_later_is_due_at_once_when_its_journal_has_moved() {
+    let database = TestDatabase::new().await;
+    let leases = PgLeases::new(database.pool.clone());
+    let request = accepted(&database.pool, "a").await;
+    leases.claim("w", None, LEASE, 1).await.unwrap();
+    let knew_nothing = HandBack { known_seq: 0, ..back(LEASE) };
+    leases.release(request, LeaseEpoch(1), knew_nothing).await.unwrap();
+    assert_eq!(leases.claim("w", None, LEASE, 1).await.unwrap().len(), 1);
 }

@@ -9,20 +9,20 @@ use crate::support::server::TEMPLATE;
 use crate::support::sse::Frame;
 use crate::support::{World, eventually};
 
-fn fault(kind: &str) -> Fault {
+pub(super) fn fault(kind: &str) -> Fault {
     Fault { kind: kind.to_owned(), message: format!("words for {kind}"), existing_state: None }
 }
 
-fn states(progress: &Progress) -> Vec<StageState> {
+pub(super) fn states(progress: &Progress) -> Vec<StageState> {
     progress.stages.iter().map(|stage| stage.state).collect()
 }
 
-fn undone(progress: &Progress) -> Vec<(&str, UndoState)> {
+pub(super) fn undone(progress: &Progress) -> Vec<(&str, UndoState)> {
     progress.undo.iter().map(|undo| (undo.step.as_str(), undo.state)).collect()
 }
 
 /// What is true of every end: the progress row is gone, the numbers have no hole, nothing was learned.
-async fn assert_ended_without_a_vm(world: &World) {
+pub(super) async fn assert_ended_without_a_vm(world: &World) {
     let left: (i64, i64) = sqlx::query_as(
         "select (select count(*) from provisioning_progress), (select count(*) from stage_durations)",
     )

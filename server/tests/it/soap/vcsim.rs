@@ -150,7 +150,12 @@ impl Vcsim {
     }
 
     pub(crate) async fn slow_tasks(&self, delay: Duration) {
-        let order = json!({ "method": "", "delayMs": delay.as_millis() });
+        self.slow_task("", delay).await;
+    }
+
+    /// How long the tasks of one method take from now on.
+    pub(crate) async fn slow_task(&self, method: &str, delay: Duration) {
+        let order = json!({ "method": method, "delayMs": delay.as_millis() });
         self.control(Method::POST, "/tasks", Some(order)).await;
     }
 

@@ -116,6 +116,16 @@ impl Api {
         reply.read()
     }
 
+    /// `POST /api/requests/{id}/cancel`
+    pub(crate) async fn cancel(&self, id: Uuid) -> Reply {
+        self.send(Method::POST, &format!("/api/requests/{id}/cancel"), &[], "").await
+    }
+
+    /// `POST /api/requests/{id}/retry`
+    pub(crate) async fn retry(&self, id: Uuid) -> Reply {
+        self.send(Method::POST, &format!("/api/requests/{id}/retry"), &[], "").await
+    }
+
     pub(crate) async fn request(&self, id: Uuid) -> Request {
         self.read(&format!("/api/requests/{id}")).await
     }

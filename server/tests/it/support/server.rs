@@ -10,6 +10,7 @@ use server::bootstrap::Server;
 use server::bootstrap::vsphere::Vsphere;
 use server::config::Config;
 use server::infrastructure::vsphere::adapter::{Deadlines, Pace, VsphereAdapter};
+use server::infrastructure::vsphere::api::VcenterApi;
 use server::infrastructure::vsphere::simulated::{
     Script, SimulatedSettings, SimulatedVcenter, SimulatedVm,
 };
@@ -59,7 +60,7 @@ impl Site {
         let patient = if settings.contains(&"--lease") { &[][..] } else { &patient[..] };
         let args = ["stagewatch"].iter().chain(&own).chain(patient).chain(settings);
         let config = Config::read(args).expect("good settings");
-        TestServer::start(config, self.vcenter.clone()).await
+        TestServer::start(config, Arc::new(self.vcenter.clone())).await
     }
 }
 
@@ -140,7 +141,8 @@ impl Deref for TestServer {
 }
 
 impl TestServer {
-    async fn start(config: Config, vcenter: SimulatedVcenter) -> Self {
+    /// A server over any vCenter.
+    pub(crate) async fn start(config: Config, vcenter: Arc<dyn VcenterApi>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -183,7 +185,7 @@ impl Drop for TestServer {
 }
 
 /// The adapter over the test's vCenter, at a pace that does not make tests wait.
-fn connect(config: &Config, vcenter: SimulatedVcenter) -> Vsphere {
+fn connect(config: &Config, vcenter: Arc<dyn VcenterApi>) -> Vsphere {
     let deadlines = Deadlines {
         clone: config.vsphere_clone_timeout,
         customize: config.vsphere_customize_timeout,
@@ -191,7 +193,7 @@ fn connect(config: &Config, vcenter: SimulatedVcenter) -> Vsphere {
         call: config.call_timeout(),
     };
     let pace = Pace { settling: Duration::ZERO, first_pause: Duration::from_millis(5) };
-    let adapter = VsphereAdapter::new(Arc::new(vcenter), deadlines).with_pace(pace);
+    let adapter = VsphereAdapter::new(vcenter, deadlines).with_pace(pace);
     let name = "simulated vCenter".to_owned();
     Vsphere { port: Arc::new(adapter), name, simulated: true, session: None }
 }

@@ -214,6 +214,11 @@ impl VcenterApi for Observed {
         self.change("destroy", self.inner.destroy(vm, deadline)).await
     }
 
+    async fn cancel_task(&self, task: &MoRef, deadline: Duration) -> Result<(), ApiError> {
+        self.log.lock().unwrap().push(Entry::Change("cancel_task"));
+        self.pass("cancel_task", self.inner.cancel_task(task, deadline)).await
+    }
+
     async fn wait_for_task(
         &self,
         task: &MoRef,

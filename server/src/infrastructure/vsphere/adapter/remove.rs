@@ -1,12 +1,15 @@
 //! Removing the VM that was made for a request, and no other.
 
+use std::time::Duration;
+
 use super::configure::is_already;
 use super::failure::Failure;
 use super::find::Found;
 use super::run::Run;
 use super::wait::Ended;
 use crate::domain::ids::MoRef;
-use crate::domain::ports::vsphere::{TaskOperation, UndoneStep, VsphereError};
+use crate::domain::ports::vsphere::{TaskInFlight, TaskOperation, UndoneStep, VsphereError};
+use crate::infrastructure::vsphere::api::TaskState;
 
 /// How often a VM is looked for again when nothing is known but that there may have been a clone: its
 /// request may have been sent just before this server was killed, and be running unseen.
@@ -43,9 +46,12 @@ impl Run<'_> {
         Ok(self.tell_checkpoint(None, None).await?)
     }
 
-    /// Waits for the task of an earlier run. Says what it did, when it ended well.
+    /// Ends the task of an earlier run, or waits for its end. Says what it did, when it ended well.
     async fn wait_for_task_in_flight(&mut self) -> Result<Option<TaskOperation>, VsphereError> {
         let Some(task) = self.earlier.take() else { return Ok(None) };
+        if !removes(task.operation) {
+            self.cancel(&task).await?;
+        }
         Ok(match self.wait_for_task(&task).await? {
             Ended::Success(made) => {
                 if task.operation == TaskOperation::Clone && self.checkpoint.vm.is_none() {
@@ -53,8 +59,31 @@ impl Run<'_> {
                 }
                 Some(task.operation)
             }
-            Ended::Failed(_) | Ended::Unknown => None,
+            Ended::Failed(fault) => {
+                if task.operation == TaskOperation::Clone && fault.kind == "RequestCanceled" {
+                    self.progress.undone(UndoneStep::CloneCancelled).await?;
+                }
+                None
+            }
+            Ended::Unknown => None,
         })
+    }
+
+    /// Asks vCenter to cancel a task that still runs, where it says that it can. Whatever it answers
+    /// (some servers know no `CancelTask`), the task is waited for afterwards.
+    async fn cancel(&self, task: &TaskInFlight) -> Result<(), VsphereError> {
+        let now = self.look_at_task(&task.moref, None, Duration::ZERO).await?;
+        let runs = now.is_some_and(|info| {
+            info.cancelable && matches!(info.state, TaskState::Queued | TaskState::Running)
+        });
+        if !runs {
+            return Ok(());
+        }
+        self.progress.may_change(self.deadlines.call).await?;
+        if let Err(error) = self.api.cancel_task(&task.moref, self.deadlines.call).await {
+            tracing::debug!(%error, task = %task.moref, "the task was not cancelled");
+        }
+        Ok(())
     }
 
     async fn find_for_removal(&self, knew_nothing: bool) -> Result<Option<MoRef>, VsphereError> {
@@ -94,5 +123,16 @@ impl Run<'_> {
         let call = self.api.destroy(vm, self.deadlines.call);
         self.run_task(TaskOperation::Destroy, call).await?;
         Ok(self.progress.undone(UndoneStep::Destroyed).await?)
+    }
+}
+
+/// Whether a task is part of a removal itself.
+fn removes(operation: TaskOperation) -> bool {
+    match operation {
+        TaskOperation::PowerOff | TaskOperation::Destroy => true,
+        TaskOperation::Clone
+        | TaskOperation::Reconfigure
+        | TaskOperation::Customize
+        | TaskOperation::PowerOn => false,
     }
 }

@@ -216,6 +216,11 @@ impl Inventory {
         self.tasks.get(&number_of(moref, "task-")?)
     }
 
+    /// The same, to change it.
+    pub(super) fn task_mut(&mut self, moref: &MoRef) -> Option<&mut Task> {
+        self.tasks.get_mut(&number_of(moref, "task-")?)
+    }
+
     /// When the task that is running on this VM ends, if there is one.
     pub(super) fn free_at(&self, number: u64) -> Option<Millis> {
         let running = self.tasks.values().find(|task| !task.has_ended() && task.target == number);

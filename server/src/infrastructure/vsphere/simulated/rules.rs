@@ -70,6 +70,18 @@ impl Rules<'_> {
         Ok(inventory.start(self.now, takes, number, effect, self.task_fault.clone()))
     }
 
+    /// A task that cannot be cancelled refuses it; one that has ended does not mind.
+    pub(super) fn cancel(&self, inventory: &mut Inventory, moref: &MoRef) -> Result<(), ApiError> {
+        let operation = Operation::CancelTask;
+        let not_found = || refused(operation, not_found(moref));
+        let task = inventory.task_mut(moref).ok_or_else(not_found)?;
+        if task.has_ended() || task.cancel(self.now) {
+            return Ok(());
+        }
+        let message = "The operation is not supported on the object.";
+        Err(refused(operation, fault("NotSupported", message)))
+    }
+
     pub(super) fn reconfigure_vm(
         &self,
         inventory: &mut Inventory,

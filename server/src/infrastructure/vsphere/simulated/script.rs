@@ -41,6 +41,8 @@ pub enum Operation {
     PowerOff,
     /// `destroy`
     Destroy,
+    /// `cancel_task`
+    CancelTask,
     /// `wait_for_task`
     WaitForTask,
     /// `wait_for_guest`
@@ -56,7 +58,8 @@ impl Operation {
             | Self::Customize
             | Self::PowerOn
             | Self::PowerOff
-            | Self::Destroy => true,
+            | Self::Destroy
+            | Self::CancelTask => true,
             Self::Vcenter
             | Self::Templates
             | Self::FindByName
@@ -80,6 +83,7 @@ impl Operation {
             Self::PowerOn => "PowerOnVM_Task",
             Self::PowerOff => "PowerOffVM_Task",
             Self::Destroy => "Destroy_Task",
+            Self::CancelTask => "CancelTask",
             Self::WaitForTask | Self::WaitForGuest => "WaitForUpdatesEx",
         }
     }

@@ -100,15 +100,32 @@ impl Task {
                 Some(fault) => (TaskState::Error(fault.clone().into()), None),
                 None => (TaskState::Success, self.result()),
             };
-            return TaskInfo { state, percent: None, result };
+            return TaskInfo { state, percent: None, cancelable: false, result };
         }
         let begin = self.leaves_queue();
         if now < begin {
-            return TaskInfo { state: TaskState::Queued, percent: None, result: None };
+            let state = TaskState::Queued;
+            return TaskInfo { state, percent: None, cancelable: self.clones, result: None };
         }
         let percent = (now - begin).saturating_mul(100) / (self.ends - begin).max(1);
         let percent = u8::try_from(percent.min(99)).unwrap_or(99);
-        TaskInfo { state: TaskState::Running, percent: Some(percent), result: None }
+        let state = TaskState::Running;
+        TaskInfo { state, percent: Some(percent), cancelable: self.clones, result: None }
+    }
+
+    /// Ends it at `now` without its effect. Only a clone can be cancelled.
+    pub(super) fn cancel(&mut self, now: Millis) -> bool {
+        let can = self.clones && !self.has_ended();
+        if can {
+            self.ends = now;
+            self.effect = None;
+            self.fault = Some(TaskFault {
+                kind: "RequestCanceled".to_owned(),
+                message: "The task was canceled by a user.".to_owned(),
+                existing_state: None,
+            });
+        }
+        can
     }
 
     /// When it leaves the queue.

@@ -162,9 +162,9 @@ fn subnet_mask(prefix_len: u8) -> Ipv4Addr {
     Ipv4Addr::from_bits(u32::MAX.checked_shl(host_bits).unwrap_or(0))
 }
 
-/// A `…_Task` method that needs no parameters.
-pub(super) fn plain_task(method: &'static str, vm: &ObjectRef) -> Request {
-    Request::new(method, vm, |_| {})
+/// A method that needs no parameters.
+pub(super) fn plain_task(method: &'static str, object: &ObjectRef) -> Request {
+    Request::new(method, object, |_| {})
 }
 
 #[cfg(test)]

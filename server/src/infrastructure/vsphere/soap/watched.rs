@@ -14,7 +14,7 @@ impl Watched for TaskInfo {
     const PATHS: &'static [&'static str] = &["info"];
 
     fn unknown() -> Self {
-        Self { state: TaskState::Queued, percent: None, result: None }
+        Self { state: TaskState::Queued, percent: None, cancelable: false, result: None }
     }
 
     fn take(&mut self, path: &str, value: Option<Node<'_, '_>>) {
@@ -42,6 +42,7 @@ fn read_task(info: Node<'_, '_>) -> TaskInfo {
     TaskInfo {
         state,
         percent: percent.and_then(|percent| u8::try_from(percent.clamp(0, 100)).ok()),
+        cancelable: answer::child(info, "cancelable").is_some_and(answer::flag),
         result: answer::child(info, "result").and_then(answer::reference).map(|made| made.moref()),
     }
 }
@@ -115,9 +116,11 @@ mod tests {
 
     #[test]
     fn a_task_tells_state_percent_and_result() {
-        let queued = TaskInfo { state: TaskState::Queued, percent: None, result: None };
+        let queued = TaskInfo::unknown();
         assert_eq!(task("<state>queued</state><progress></progress>"), queued);
-        let running = task("<state>running</state><progress>42</progress>");
+        let running =
+            task("<state>running</state><cancelable>true</cancelable><progress>42</progress>");
+        assert!(running.cancelable && !task("<state>running</state>").cancelable);
         assert_eq!((running.state.clone(), running.percent), (TaskState::Running, Some(42)));
         assert!(!running.is_final());
         let done = task(

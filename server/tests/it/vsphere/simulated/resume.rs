@@ -2,6 +2,7 @@
 
 use server::domain::ports::vsphere::{Checkpoint, TaskOperation, UndoneStep, VspherePort as _};
 use server::domain::stage::VmProvisioningStage as Stage;
+use server::infrastructure::vsphere::api::Fault;
 use server::infrastructure::vsphere::simulated::{Failure, Operation, Script};
 
 use super::{AN_HOUR_MS, Simulated};
@@ -96,19 +97,33 @@ async fn finish_tasks_until(last: Option<TaskOperation>, sink: &Recorder, script
 }
 
 #[tokio::test]
-async fn a_clone_in_flight_is_waited_for_and_then_removed() {
-    let bench = Bench::<Simulated<60>>::fresh().await;
-    let spec = bench.spec(1);
-    let sink = Recorder::new();
-    let resume = Checkpoint::default();
-    tokio::select! {
-        result = bench.adapter.create_vm(&spec, &resume, &sink) => panic!("too quick: {result:?}"),
-        () = sink.until_task(TaskOperation::Clone) => {}
+async fn a_clone_in_flight_is_cancelled_or_else_waited_for_and_removed() {
+    let refused = || {
+        let (kind, message) = ("NotSupported".to_owned(), "not here".to_owned());
+        Failure::Refused(Fault { kind, message, existing_state: None })
+    };
+    for (failure, step) in [
+        (None, UndoneStep::CloneCancelled),
+        (Some(Failure::ReplyLost), UndoneStep::CloneCancelled),
+        (Some(Failure::Unreachable), UndoneStep::Destroyed),
+        (Some(refused()), UndoneStep::Destroyed),
+    ] {
+        let bench = Bench::<Simulated<60>>::fresh().await;
+        if let Some(failure) = failure {
+            bench.target.vcenter.script().fail(Operation::CancelTask, 1, failure);
+        }
+        let spec = bench.spec(1);
+        let sink = Recorder::new();
+        let resume = Checkpoint::default();
+        tokio::select! {
+            result = bench.adapter.create_vm(&spec, &resume, &sink) => panic!("{result:?}"),
+            () = sink.until_task(TaskOperation::Clone) => {}
+        }
+        let resume = sink.checkpoint();
+        let sink = Recorder::resuming(resume.clone());
+        bench.adapter.remove_vm(&spec, &resume, &sink).await.unwrap();
+        assert_eq!(sink.undone_steps(), [step]);
+        assert_eq!(bench.count(&spec.name).await, 0);
+        assert!(bench.observed.changes().contains(&"cancel_task"));
     }
-    let resume = sink.checkpoint();
-    assert_eq!(resume.task.as_ref().map(|task| task.operation), Some(TaskOperation::Clone));
-    let sink = Recorder::resuming(resume.clone());
-    bench.adapter.remove_vm(&spec, &resume, &sink).await.unwrap();
-    assert_eq!(sink.undone_steps(), [UndoneStep::Destroyed]);
-    assert_eq!(bench.count(&spec.name).await, 0);
 }
