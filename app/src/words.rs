@@ -21,7 +21,7 @@ pub(crate) use duration::{duration, elapsed};
 pub(crate) use failure::{advice, brief, what_happened, what_was_undone};
 pub(crate) use headline::{document_title, headline, source_of_estimate, waits_for};
 #[cfg(feature = "ssr")]
-pub(crate) use history::{HistoryRow, history_row};
+pub(crate) use history::{HistoryRow, history_rows};
 pub(crate) use moment::{utc, utc_full};
 pub(crate) use query::in_query;
 pub(crate) use remaining::{Remaining, remaining, remaining_briefly};

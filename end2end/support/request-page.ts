@@ -40,6 +40,19 @@ export class RequestPage {
     await this.page.goto(`/requests/${id}`);
   }
 
+  /**
+   * Cancels by the page's buttons. Without JavaScript the page loads itself again every few seconds,
+   * which closes the question.
+   */
+  async cancel(): Promise<void> {
+    const yes = this.page.getByRole('button', { name: 'Cancel the request' });
+    await expect(async () => {
+      if (!(await yes.isVisible())) await this.page.locator('summary', { hasText: 'Cancel' }).click({ timeout: 2_000 });
+      await yes.click({ timeout: 2_000 });
+    }).toPass();
+    await this.page.locator('.request:not([data-status="provisioning"]):not([data-status="queued"])').waitFor();
+  }
+
   step(stage: string): Locator {
     return this.page.locator(`[data-stage="${stage}"]`);
   }

@@ -3,7 +3,10 @@
 
 use leptos::prelude::*;
 
-use crate::{api::Status, live::Watch};
+use crate::{
+    api::{Progress, Status},
+    live::Watch,
+};
 
 /// The buttons that fit where the request stands; none while nothing can be done.
 #[component]
@@ -13,58 +16,98 @@ pub(crate) fn Actions(
     /// The path of its page.
     page: String,
 ) -> impl IntoView {
-    let status = watch.memo(|progress| {
-        let retryable = progress.failure.as_ref().is_none_or(|failure| failure.retryable);
-        (progress.status, retryable)
-    });
+    // Drawn anew only when they change, so that a question stays open while the request goes on.
+    let buttons = watch.memo(buttons);
     move || {
-        let (status, retryable) = status.get();
-        let buttons = buttons(status, retryable);
-        (!buttons.is_empty()).then(|| {
-            let forms = buttons.iter().map(|button| form(button, &page)).collect_view();
-            view! { <div class="actions" role="group" aria-label="Actions">{forms}</div> }
+        buttons.with(|buttons| {
+            (!buttons.is_empty()).then(|| {
+                let forms = buttons.iter().map(|button| form(*button, &page)).collect_view();
+                view! { <div class="actions" role="group" aria-label="Actions">{forms}</div> }
+            })
         })
     }
 }
 
 /// A button, and the wish that it sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Button {
     wish: &'static str,
     label: &'static str,
-    kind: &'static str,
+    /// What is asked before it is sent, when it cannot be taken back, and the button that says yes.
+    question: Option<(&'static str, &'static str)>,
 }
 
-fn buttons(status: Status, retryable: bool) -> Vec<Button> {
-    let cancel = |label| Button { wish: "cancel", label, kind: "quiet" };
-    let retry = Button { wish: "retry", label: "Try again", kind: "main" };
-    match status {
-        Status::Queued | Status::Provisioning => vec![cancel("Cancel")],
-        Status::Failed if retryable => vec![retry],
-        Status::Cancelled => vec![retry],
-        Status::NeedsAttention => vec![retry, cancel("Remove what is left")],
+const RETRY: Button = Button { wish: "retry", label: "Try again", question: None };
+
+const CANCEL: Button = Button {
+    wish: "cancel",
+    label: "Cancel",
+    question: Some(("What was made of the VM so far is removed.", "Cancel the request")),
+};
+
+const REMOVE: Button = Button {
+    wish: "cancel",
+    label: "Remove what is left",
+    question: Some(("The VM that was left behind is deleted.", "Remove it")),
+};
+
+fn buttons(progress: &Progress) -> Vec<Button> {
+    match progress.status {
+        Status::Queued | Status::Provisioning => vec![CANCEL],
+        Status::Failed if progress.failure.as_ref().is_none_or(|failure| failure.retryable) => {
+            vec![RETRY]
+        }
+        Status::Cancelled => vec![RETRY],
+        Status::NeedsAttention => vec![RETRY, REMOVE],
         Status::Failed | Status::Undoing | Status::Ready => Vec::new(),
     }
 }
 
-fn form(button: &Button, page: &str) -> impl IntoView + use<> {
-    let action = format!("{page}/{}", button.wish);
-    let (label, kind) = (button.label, button.kind);
-    view! {
-        <form method="post" action=action>
-            <button type="submit" class="button" data-kind=kind>{label}</button>
-        </form>
+fn form(button: Button, page: &str) -> impl IntoView + use<> {
+    let Button { wish, label, question } = button;
+    let action = format!("{page}/{wish}");
+    match question {
+        None => view! {
+            <form method="post" action=action>
+                <button type="submit" class="button" data-kind="main">{label}</button>
+            </form>
+        }
+        .into_any(),
+        Some((question, yes)) => view! {
+            <details class="confirm">
+                <summary class="button" data-kind="quiet">{label}"..."</summary>
+                <form class="confirm-form" method="post" action=action>
+                    <p>{question}</p>
+                    <button type="submit" class="button" data-kind="bad">{yes}</button>
+                </form>
+            </details>
+        }
+        .into_any(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        api::{Failure, Stage},
+        sample,
+    };
+
+    fn wishes(status: Status, retryable: bool) -> Vec<&'static str> {
+        let mut progress = sample::progress();
+        progress.status = status;
+        progress.failure = (status == Status::Failed).then(|| Failure {
+            stage: Stage::Cloning,
+            code: "name_taken".to_owned(),
+            reason: "another VM has it".to_owned(),
+            retryable,
+        });
+        buttons(&progress).iter().map(|button| button.wish).collect()
+    }
 
     #[test]
     fn what_can_be_done_depends_on_where_it_stands() {
-        let wishes = |status, retryable| {
-            buttons(status, retryable).iter().map(|button| button.wish).collect::<Vec<_>>()
-        };
         assert_eq!(wishes(Status::Queued, true), ["cancel"]);
         assert_eq!(wishes(Status::Provisioning, true), ["cancel"]);
         assert_eq!(wishes(Status::Undoing, true), [""; 0]);

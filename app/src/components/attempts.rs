@@ -2,9 +2,16 @@
 
 use leptos::prelude::*;
 
-use crate::{api::Attempt, islands::Moment, live::Watch};
+use super::Glyph;
+use crate::{
+    api::{Attempt, StageProgress},
+    islands::Moment,
+    live::Watch,
+    words,
+};
 
-/// Earlier attempts, oldest first: what became of each, and why. Nothing while there are none.
+/// Earlier attempts, oldest first, each with its own lane of stages: what became of it, and why.
+/// Nothing while there are none.
 #[component]
 pub(crate) fn Attempts(
     /// The request.
@@ -13,14 +20,19 @@ pub(crate) fn Attempts(
     let attempts = watch.memo(|progress| progress.attempts.clone());
     let row = move |attempt: &Attempt| {
         let now_ms = watch.now_ms.get_untracked();
-        let reason = attempt.failure.as_ref().map(|failure| format!(": {}", failure.reason));
+        let reason = attempt.failure.as_ref().map(|failure| failure.reason.clone());
+        let stages = attempt.stages.iter().map(stage).collect_view();
         view! {
             <li class="attempt">
-                <span class="attempt-name">"Attempt "{attempt.attempt}</span>
-                " "
-                <span>{attempt.outcome.label()}{reason}</span>
-                " "
-                {attempt.ended_at.map(|at| view! { <Moment at now_ms/> })}
+                <p class="attempt-head">
+                    <span class="attempt-name">"Attempt "{attempt.attempt}": "{attempt.outcome.label()}</span>
+                    " "
+                    {attempt.ended_at.map(|at| view! { <Moment at now_ms/> })}
+                </p>
+                {reason.map(|reason| view! { <p class="attempt-reason">{reason}</p> })}
+                <ol class="lane" aria-label=format!("Stages of attempt {}", attempt.attempt)>
+                    {stages}
+                </ol>
             </li>
         }
     };
@@ -29,12 +41,29 @@ pub(crate) fn Attempts(
             (!attempts.is_empty()).then(|| {
                 let rows = attempts.iter().map(row).collect_view();
                 view! {
-                    <section class="attempts">
+                    <section class="attempts" aria-label="Earlier attempts">
                         <h2>"Earlier attempts"</h2>
-                        <ol>{rows}</ol>
+                        <ol class="attempt-list">{rows}</ol>
                     </section>
                 }
             })
         })
+    }
+}
+
+/// One stage of a lane.
+fn stage(stage: &StageProgress) -> impl IntoView + use<> {
+    let duration = stage.duration_ms.filter(|&ms| ms > 0).map(words::duration);
+    let (_, word) = words::state_words(stage.stage, stage.state);
+    view! {
+        <li class="lane-stage" data-state=words::state_key(stage.state)>
+            <Glyph stage=stage.stage state=Signal::stored(stage.state)/>
+            <span class="lane-name">
+                {stage.label.clone()}
+                <span class="visually-hidden">" "{word}</span>
+            </span>
+            " "
+            <span class="lane-duration">{duration}</span>
+        </li>
     }
 }

@@ -100,7 +100,8 @@ fn why(state: &LiveState) -> Option<String> {
     let percent = hint.and_then(|hint| hint.percent);
     let percent = percent.map(|percent| format!("vCenter's task is at {percent} %"));
     let details = hint.and_then(|hint| hint.details.clone());
-    let known = [details.or_else(|| state.progress.details.clone()), percent];
+    let told = state.progress.details.clone().filter(|told| Some(told) != details.as_ref());
+    let known = [told, details, percent];
     let known: Vec<_> = known.into_iter().flatten().collect();
     (!known.is_empty()).then(|| known.join(" · "))
 }

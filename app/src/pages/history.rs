@@ -25,7 +25,7 @@ pub(crate) fn HistoryPage() -> impl IntoView {
         async move |backend| {
             let request = backend.request(&id).await?.request;
             let items = backend.history(&id).await?;
-            let rows = items.into_iter().map(words::history_row).collect();
+            let rows = words::history_rows(items);
             Ok(Journal { name: request.name, page: request.links.page, rows })
         },
         |journal| view! { <Table journal/> },

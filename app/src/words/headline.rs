@@ -1,6 +1,8 @@
 //! The one answer in the largest type, and the document's title.
 
-use super::{Remaining, duration, remaining, remaining::once_begun, what_happened};
+use super::{
+    Remaining, duration, remaining, remaining::once_begun, what_happened, what_was_undone,
+};
 use crate::{
     api::{Basis, Progress, Stage, Status, WaitingFor},
     measure,
@@ -21,10 +23,15 @@ pub(crate) fn headline(progress: &Progress, as_of_ms: i64, now_ms: i64) -> Remai
         Status::Undoing => "Undoing what was made".to_owned(),
         Status::Ready => format!("Ready in {}", took()),
         Status::Failed => failed(progress),
+        Status::Cancelled if progress.started_at.is_none() => {
+            "Cancelled before it began".to_owned()
+        }
         Status::Cancelled => format!("Cancelled after {}", took()),
         Status::NeedsAttention => "Something was left behind".to_owned(),
     };
-    Remaining { text, note: None }
+    // With a failure this is said beside it.
+    let note = what_was_undone(progress).filter(|_| progress.failure.is_none());
+    Remaining { text, note }
 }
 
 /// What a request waits for, when it is something else than a free worker.
@@ -119,6 +126,13 @@ mod tests {
         assert_eq!(said(&progress), "Ready in 1 min 52 s");
         progress.status = Status::Cancelled;
         assert_eq!(said(&progress), "Cancelled after 1 min 52 s");
+        let note = |progress: &Progress| headline(progress, sample::NOW_MS, sample::NOW_MS).note;
+        assert_eq!(note(&progress).as_deref(), Some("Nothing was left behind."));
+        progress.status = Status::NeedsAttention;
+        progress.left = vec!["VM a".to_owned()];
+        assert_eq!(said(&progress), "Something was left behind");
+        assert_eq!(note(&progress).as_deref(), Some("Left behind in vCenter: VM a."));
+        progress.left.clear();
         progress.status = Status::Failed;
         progress.failure = Some(Failure {
             stage: Stage::WaitingForNetwork,

@@ -26,17 +26,36 @@ const DETAILS_MAX: usize = 24;
 /// A value longer than this is cut, so that one row cannot fill the page.
 const VALUE_CHARS_MAX: usize = 300;
 
-/// A row of the journal in words.
-pub(crate) fn history_row(item: HistoryItem) -> HistoryRow {
+/// The rows of a journal in words. An interruption is told by who went on: another worker than before
+/// is a service that was restarted, or another server.
+pub(crate) fn history_rows(items: Vec<HistoryItem>) -> Vec<HistoryRow> {
+    let (mut worker, mut undoing) = (None, false);
+    let mut rows = Vec::with_capacity(items.len());
+    for item in items {
+        let now = item.payload.get("worker").and_then(Value::as_str).map(str::to_owned);
+        let is_same = now.is_some() && now == worker;
+        worker = now.or(worker);
+        undoing = match item.kind.as_str() {
+            "VmProvisioningUndoStarted" | "VmProvisioningCancelRequested" => true,
+            "VmProvisioningRetryRequested" => false,
+            _ => undoing,
+        };
+        rows.push(history_row(item, is_same, undoing));
+    }
+    rows
+}
+
+fn history_row(item: HistoryItem, is_same_worker: bool, undoing: bool) -> HistoryRow {
     let mut details = Vec::new();
     flatten(&item.payload, "", &mut details);
     details.truncate(DETAILS_MAX);
     HistoryRow {
         seq: item.seq,
         at: item.recorded_at,
-        event: match entered(&item.payload) {
-            Some(stage) => format!("Entered: {}", stage_label(stage)),
-            None => event_words(&item.kind).to_owned(),
+        event: match (entered(&item.payload), item.kind.as_str()) {
+            (Some(stage), _) => format!("Entered: {}", stage_label(stage)),
+            (None, "VmProvisioningResumed") => resumed(&item.payload, is_same_worker, undoing),
+            (None, kind) => event_words(kind).to_owned(),
         },
         kind: item.kind,
         details,
@@ -48,17 +67,31 @@ fn entered(payload: &Value) -> Option<Stage> {
     Stage::deserialize(payload.get("currentStage")?).ok()
 }
 
+/// Who went on after an interruption, where, and whether with the same task.
+fn resumed(payload: &Value, is_same_worker: bool, undoing: bool) -> String {
+    let who = if is_same_worker { "The work was interrupted" } else { "The service restarted" };
+    let stage = payload.get("stage").and_then(|stage| Stage::deserialize(stage).ok());
+    let at = match stage {
+        _ if undoing => ", the undo goes on".to_owned(),
+        Some(stage) => format!(", resumed at {}", stage_label(stage)),
+        None => String::new(),
+    };
+    let same_task = payload.get("task").is_some_and(Value::is_string);
+    format!("{who}{at}{}", if same_task { ", same vCenter task" } else { "" })
+}
+
 fn event_words(kind: &str) -> &str {
     match kind {
         "VmRequested" => "Asked for",
         "VmProvisioningStarted" => "A worker started",
         "VmProvisioningTryFailed" => "A try failed and will be repeated",
-        "VmProvisioningResumed" => "Went on after an interruption",
         "VmProvisioned" => "Ready",
         "VmProvisioningUndoStarted" => "Failed, undoing what was made",
         "VmProvisioningStepUndone" => "A step was undone",
         "VmProvisioningFailed" => "Failed",
-        "VmProvisioningCancelled" => "Cancelled",
+        "VmProvisioningCancelRequested" => "A person cancelled it",
+        "VmProvisioningCancelled" => "Cancelled, nothing left behind",
+        "VmProvisioningRetryRequested" => "A person had it tried again",
         "VmProvisioningNeedsAttention" => "Needs attention",
         later => later,
     }
@@ -99,14 +132,18 @@ mod tests {
     use super::*;
     use crate::sample;
 
-    fn row(kind: &str, payload: serde_json::Value) -> HistoryRow {
-        history_row(HistoryItem {
+    fn item(kind: &str, payload: serde_json::Value) -> HistoryItem {
+        HistoryItem {
             seq: 3,
             kind: kind.to_owned(),
             schema_version: 1,
             recorded_at: sample::at(0),
             payload,
-        })
+        }
+    }
+
+    fn row(kind: &str, payload: serde_json::Value) -> HistoryRow {
+        history_rows(vec![item(kind, payload)]).remove(0)
     }
 
     #[test]
@@ -119,6 +156,44 @@ mod tests {
         let mut details = row.details;
         details.sort();
         assert_eq!(details, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn an_interruption_is_told_by_who_went_on_and_with_what() {
+        let resumed = |worker: &str, task: Option<&str>| {
+            let payload = json!({ "stage": "POWERING_ON", "worker": worker, "task": task });
+            item("VmProvisioningResumed", payload)
+        };
+        let started = item("VmProvisioningStarted", json!({ "attempt": 1, "worker": "one" }));
+        let entered =
+            item("VmProvisioningProgressUpdated", json!({ "currentStage": "POWERING_ON" }));
+        let rows = history_rows(vec![
+            started,
+            entered,
+            resumed("other", Some("task-7")),
+            resumed("other", None),
+            resumed("one", None),
+            item("VmProvisioningCancelRequested", json!({ "by": "local" })),
+            resumed("third", None),
+        ]);
+        let said: Vec<_> = rows[2..].iter().map(|row| row.event.as_str()).collect();
+        let expected = [
+            "The service restarted, resumed at Start VM, same vCenter task",
+            "The work was interrupted, resumed at Start VM",
+            "The service restarted, resumed at Start VM",
+            "A person cancelled it",
+            "The service restarted, the undo goes on",
+        ];
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn what_a_person_did_is_told() {
+        let wished = |kind| row(kind, json!({ "by": "local" }));
+        assert_eq!(wished("VmProvisioningCancelRequested").event, "A person cancelled it");
+        let retried = wished("VmProvisioningRetryRequested");
+        assert_eq!(retried.event, "A person had it tried again");
+        assert_eq!(retried.details, [("by".to_owned(), "local".to_owned())]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::vm::VmStatus;
 mod parts;
 
 use parts::ms_between;
-pub use parts::{Attempt, FailedTry, Mark, StageState, StageTimes, Undo};
+pub use parts::{Attempt, FailedTry, Mark, Resumption, StageState, StageTimes, Undo};
 
 /// What has happened to a request so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,10 @@ pub struct Timeline {
     pub attempts: Vec<Attempt>,
     /// The try that failed last, until something else happens.
     pub failed_try: Option<FailedTry>,
+    /// The worker that recorded its start, or went on last.
+    pub worker: Option<String>,
+    /// How the work was taken up again after an interruption, until something else happens.
+    pub resumption: Option<Resumption>,
     /// What has been undone, in order.
     pub undo: Vec<Undo>,
     /// What could not be undone, by name.
@@ -106,6 +110,8 @@ impl Timeline {
             stages,
             attempts: Vec::new(),
             failed_try: None,
+            worker: None,
+            resumption: None,
             undo: Vec::new(),
             left: Vec::new(),
             failure: None,
@@ -121,9 +127,20 @@ impl Timeline {
         self.at = recorded.recorded_at;
         self.told = recorded.told;
         self.failed_try = None;
+        self.resumption = None;
         match &recorded.event {
-            VmEvent::VmRequested { .. } | VmEvent::VmProvisioningResumed { .. } => {}
-            VmEvent::VmProvisioningStarted { attempt, vcenter, .. } => {
+            VmEvent::VmRequested { .. } => {}
+            VmEvent::VmProvisioningResumed { stage, worker, task } => {
+                let before = self.worker.replace(worker.clone());
+                self.resumption = Some(Resumption {
+                    stage: *stage,
+                    undoing: self.status == VmStatus::Undoing,
+                    same_worker: before.as_ref() == Some(worker),
+                    same_task: task.is_some(),
+                });
+            }
+            VmEvent::VmProvisioningStarted { attempt, vcenter, worker } => {
+                self.worker = Some(worker.clone());
                 self.vcenter = Some(vcenter.clone());
                 self.status = VmStatus::Provisioning;
                 self.attempt = *attempt;

@@ -146,6 +146,37 @@ fn another_attempt_begins_anew_and_the_earlier_one_keeps_its_times() {
     assert_eq!(after.attempts, [earlier]);
 }
 
+#[test]
+fn a_resumption_says_who_went_on_and_with_what_until_something_else_happens() {
+    let resumed = |worker: &str, task: Option<&str>| VmEvent::VmProvisioningResumed {
+        stage: Stage::PoweringOn,
+        worker: worker.to_owned(),
+        task: task.map(str::to_owned),
+    };
+    let words = |more: &[VmEvent]| {
+        let begun = [requested(), started(), progress(Stage::PoweringOn)];
+        replay(&[&begun[..], more].concat()).resumption.map(Resumption::words)
+    };
+    let cancel = || VmEvent::VmProvisioningCancelRequested { by: Owner::local() };
+    let said = |text: &str| Some(text.to_owned());
+    for (more, expected) in [
+        (vec![], None),
+        (
+            vec![resumed("other", Some("task-7"))],
+            said("the service restarted, resumed at Start VM, same vCenter task"),
+        ),
+        (vec![resumed("w", None)], said("the work was interrupted, resumed at Start VM")),
+        (
+            vec![resumed("other", None), resumed("w", None)],
+            said("the service restarted, resumed at Start VM"),
+        ),
+        (vec![cancel(), resumed("w", None)], said("the work was interrupted, the undo goes on")),
+        (vec![resumed("other", None), progress(Stage::WaitingForNetwork)], None),
+    ] {
+        assert_eq!(words(&more), expected);
+    }
+}
+
 proptest! {
     #[test]
     fn the_timeline_says_what_the_aggregate_decides_on(

@@ -234,7 +234,12 @@ proptest! {
                     prop_assert_eq!(*next, attempt + 1);
                     attempt = *next;
                 }
-                _ => {}
+                VmEvent::VmRequested { .. }
+                | VmEvent::VmProvisioningStarted { .. }
+                | VmEvent::VmProvisioningProgressUpdated { .. }
+                | VmEvent::VmProvisioningTryFailed { .. }
+                | VmEvent::VmProvisioningResumed { .. }
+                | VmEvent::VmProvisioningStepUndone { .. } => {}
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::domain::ports::progress::{RequestRow, StoredEvent};
 use crate::domain::ports::vsphere::{UndoneStep, VmProvisioningResult, VmTemplate};
 use crate::domain::spec::{NetworkSpec, VmSpec};
 use crate::domain::stage::VmProvisioningStage as Stage;
-use crate::domain::timeline::{Attempt, StageState, StageTimes, Timeline};
+use crate::domain::timeline::{Attempt, Resumption, StageState, StageTimes, Timeline};
 use crate::domain::vm::VmStatus;
 
 /// What the person who waits is told from `slowAfterMs` on.
@@ -103,7 +103,10 @@ fn progress_at(timeline: &Timeline, at: DateTime<Utc>, told: &Told) -> api::Prog
         status: status(timeline.status),
         seq: timeline.seq,
         current_stage: stage(timeline.current_stage),
-        details: timeline.details.clone(),
+        details: match timeline.resumption {
+            Some(resumption) => Some(resumption.words()),
+            None => timeline.details.clone(),
+        },
         started_at: timeline.started_at.map(Into::into),
         ended_at: timeline.ended_at.map(Into::into),
         elapsed_ms: timeline.elapsed_ms(at),
@@ -208,7 +211,7 @@ pub fn stage_event(timeline: &Timeline, recorded: &RecordedEvent) -> api::StageE
         stage: stage(about),
         state: stage_state(timeline.stages[about.index()].state),
         at: recorded.recorded_at.into(),
-        details: details(&recorded.event),
+        details: details(timeline, &recorded.event),
         progress: progress_recorded(timeline),
     }
 }
@@ -233,7 +236,7 @@ fn about(timeline: &Timeline, event: &VmEvent) -> Stage {
 }
 
 /// What an event says beyond its stage, for a person.
-fn details(event: &VmEvent) -> Option<String> {
+fn details(timeline: &Timeline, event: &VmEvent) -> Option<String> {
     match event {
         VmEvent::VmRequested { spec, .. } => Some(spec.size()),
         VmEvent::VmProvisioningStarted { .. } => None,
@@ -241,10 +244,7 @@ fn details(event: &VmEvent) -> Option<String> {
         VmEvent::VmProvisioningTryFailed { failed_try, reason, .. } => {
             Some(format!("try {failed_try} failed: {reason}"))
         }
-        VmEvent::VmProvisioningResumed { stage, task, .. } => {
-            let task = if task.is_some() { ", same vCenter task" } else { "" };
-            Some(format!("the service restarted, resumed at {}{task}", stage.label()))
-        }
+        VmEvent::VmProvisioningResumed { .. } => timeline.resumption.map(Resumption::words),
         VmEvent::VmProvisioned { vm } => Some(vm.ip_address.to_string()),
         VmEvent::VmProvisioningUndoStarted { failure }
         | VmEvent::VmProvisioningFailed { failure } => Some(failure.reason.clone()),

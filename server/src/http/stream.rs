@@ -247,18 +247,24 @@ fn sse_stream(
                 }
                 Wake::News(News::Degraded(None)) | Wake::Quiet => yield Ok(ping(&state, &reader)),
                 Wake::Slow => {
+                    let now = state.query.clock();
+                    let Some(timeline) = is_slow(&reader, now) else { continue };
                     slow_was_told = true;
                     timers.slow_at = None;
-                    if let Some(timeline) = reader.peek() {
-                        let elapsed_ms = timeline.elapsed_ms(state.query.clock());
-                        let message = SLOW_MESSAGE.to_owned();
-                        yield Ok(sse("slow", None, &api::Slow { message, elapsed_ms }));
-                    }
+                    let elapsed_ms = timeline.elapsed_ms(now);
+                    let message = SLOW_MESSAGE.to_owned();
+                    yield Ok(sse("slow", None, &api::Slow { message, elapsed_ms }));
                 }
             }
             timers.quiet_since = Instant::now();
         }
     }
+}
+
+/// The request, if it takes longer than usual at `now`. When the time has come by our own clock,
+/// PostgreSQL's may be a moment behind.
+fn is_slow(reader: &Subscription, now: DateTime<Utc>) -> Option<Timeline> {
+    reader.peek().filter(|timeline| timeline.is_slow(now))
 }
 
 fn ping(state: &AppState, reader: &Subscription) -> Bytes {
@@ -301,9 +307,13 @@ fn text_stream(
                 Wake::News(_) => {}
                 Wake::Quiet => timers.quiet_since = Instant::now(),
                 Wake::Slow => {
+                    let now = state.query.clock();
+                    if is_slow(&reader, now).is_none() {
+                        continue;
+                    }
                     slow_was_told = true;
                     timers.slow_at = None;
-                    yield Ok(Bytes::from(text::slow_line(state.query.clock())));
+                    yield Ok(Bytes::from(text::slow_line(now)));
                 }
             }
         }

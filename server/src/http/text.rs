@@ -9,7 +9,7 @@ use super::convert::SLOW_MESSAGE;
 use crate::domain::event::{Failure, RecordedEvent, VmEvent};
 use crate::domain::ports::vsphere::UndoneStep;
 use crate::domain::stage::VmProvisioningStage as Stage;
-use crate::domain::timeline::{StageState, Timeline};
+use crate::domain::timeline::{Resumption, StageState, Timeline};
 
 /// The lines of one event: what it completed, then what it began.
 pub fn lines(timeline: &Timeline, recorded: &RecordedEvent) -> String {
@@ -38,10 +38,9 @@ pub fn lines(timeline: &Timeline, recorded: &RecordedEvent) -> String {
                 clock(*next_at)
             ));
         }
-        VmEvent::VmProvisioningResumed { stage, task, .. } => {
-            let task = if task.is_some() { ", same vCenter task" } else { "" };
-            let label = stage.label();
-            lines.add(&format!("● The service restarted, resumed at {label}{task}"));
+        VmEvent::VmProvisioningResumed { .. } => {
+            let words = timeline.resumption.map(Resumption::words).unwrap_or_default();
+            lines.add(&format!("● Went on: {words}"));
         }
         VmEvent::VmProvisioned { vm } => {
             lines.completed_before_ready(timeline, recorded.seq);

@@ -25,7 +25,7 @@ use super::requests::{page, request_id};
 use super::{AppState, body, convert, in_time};
 use crate::application::requests::{Accepted, ChangeError, RequestError};
 use crate::domain::ids::{Owner, RequestId, Viewer};
-use crate::domain::ports::progress::RequestFilter;
+use crate::domain::ports::progress::{RequestFilter, RequestRow};
 use crate::domain::spec::{MEMORY_STEP_MIB, RawNetwork, RawSpec};
 
 /// How many requests the list shows at once.
@@ -231,9 +231,36 @@ async fn retry(
     Asking(viewer): Asking,
     Path(id): Path<String>,
 ) -> Response {
-    match request_id(&id) {
-        Ok(id) => back_to_page(id, in_time(state.requests.retry(&viewer, id)).await),
-        Err(error) => plain(&error),
+    let id = match request_id(&id) {
+        Ok(id) => id,
+        Err(error) => return plain(&error),
+    };
+    match in_time(state.requests.retry(&viewer, id)).await {
+        // The form says so, and has room for another name.
+        Ok(Err(ChangeError::NameTaken(_))) => match in_time(state.query.request(&viewer, id)).await
+        {
+            Ok(Ok(Some(row))) => Redirect::to(&form_address(&draft_of(&row))).into_response(),
+            Ok(Ok(None)) => plain(&ApiError::no_such_request()),
+            Ok(Err(error)) => plain(&error.into()),
+            Err(error) => plain(&error),
+        },
+        retried => back_to_page(id, retried),
+    }
+}
+
+/// The form filled with what was asked for.
+fn draft_of(row: &RequestRow) -> Draft {
+    let request = convert::request(row);
+    let network = request.network.unwrap_or_default();
+    Draft {
+        name: request.name,
+        template: request.template,
+        cpus: request.cpus.to_string(),
+        memory_mib: request.memory_mib.to_string(),
+        network_name: network.name.unwrap_or_default(),
+        ip_address: network.ip_address.unwrap_or_default(),
+        gateway: network.gateway.unwrap_or_default(),
+        ..Draft::default()
     }
 }
 

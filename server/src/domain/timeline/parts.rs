@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::event::Failure;
+use crate::domain::stage::VmProvisioningStage;
 use crate::domain::vm::VmStatus;
 
 /// An attempt that has ended and was followed by another. It keeps its times and its reason.
@@ -68,6 +69,34 @@ pub struct FailedTry {
     pub reason: String,
     /// When the next one begins.
     pub next_at: DateTime<Utc>,
+}
+
+/// How the work was taken up again after an interruption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resumption {
+    /// In which stage.
+    pub stage: VmProvisioningStage,
+    /// Whether what goes on is the undo.
+    pub undoing: bool,
+    /// Whether by the worker that was interrupted; else the service was restarted, or another server
+    /// goes on.
+    pub same_worker: bool,
+    /// Whether the vCenter task that was in flight is waited for again.
+    pub same_task: bool,
+}
+
+impl Resumption {
+    /// The same for a person.
+    pub fn words(self) -> String {
+        let who =
+            if self.same_worker { "the work was interrupted" } else { "the service restarted" };
+        let task = if self.same_task { ", same vCenter task" } else { "" };
+        if self.undoing {
+            format!("{who}, the undo goes on{task}")
+        } else {
+            format!("{who}, resumed at {}{task}", self.stage.label())
+        }
+    }
 }
 
 /// A step of the undo.

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use app::api::Status;
-use server::infrastructure::vsphere::simulated::{Operation, Pause, Script};
+use server::infrastructure::vsphere::simulated::{Failure, Operation, Pause, Script};
 use uuid::Uuid;
 
 use super::story::{assert_numbered_in_order, assert_story};
 use crate::support::server::TEMPLATE;
-use crate::support::{Api, World, in_time};
+use crate::support::{Api, World, eventually, in_time};
 
 /// A request whose making is held at a point of the test's choice.
 async fn held(world: &World, api: &Api, mut pause: Pause) -> (Uuid, Pause) {
@@ -69,6 +69,63 @@ async fn a_server_that_died_after_a_call_to_vcenter_is_replaced() {
         eprintln!("after {operation:?}");
         kill_and_go_on(|script| script.pause_after(operation)).await;
     }
+}
+
+/// The page, the stream and the text say who went on, where, and whether with the same task.
+#[tokio::test]
+async fn the_next_server_says_where_it_went_on_and_that_it_is_the_same_task() {
+    let world = World::with_delay(Duration::from_secs(3_600)).await;
+    let killed = world.server().await;
+    let id = killed.ask("a", TEMPLATE).await.id;
+    let mut stream = killed.stream(id).await;
+    stream.until_event("live").await;
+    killed.kill();
+    world.end_leases().await;
+    let next = world.server().await;
+    let said = "the service restarted, resumed at Cloning from template, same vCenter task";
+    let progress = eventually("the resumption", async || {
+        let progress = next.progress(id).await;
+        (progress.seq > 3).then_some(progress)
+    })
+    .await;
+    assert_eq!(progress.details.as_deref(), Some(said));
+    let begin = format!("{}.0", next.epoch(id).await);
+    let told = next.stream_after(id, &begin).await.until_event("resumed").await.stage_event();
+    assert_eq!(told.details.as_deref(), Some(said));
+    let page = next.get(&format!("/requests/{id}")).await.body;
+    assert!(page.contains(said), "{page}");
+    let history = next.get(&format!("/requests/{id}/history")).await.body;
+    assert!(history.contains("The service restarted, resumed at Cloning"), "{history}");
+}
+
+/// Nothing of the try was recorded yet: that somebody else makes it is told all the same.
+#[tokio::test]
+async fn a_server_that_died_in_a_repeated_try_is_replaced_and_that_is_told() {
+    let world = World::new().await;
+    world.script().fail(Operation::FindByInstanceUuid, 1, Failure::Unreachable);
+    let killed = world.server().await;
+    let id = killed.ask("a", TEMPLATE).await.id;
+    killed.stream(id).await.until_event("retry").await;
+    let mut pause = world.script().pause_at(Operation::FindByInstanceUuid);
+    in_time("the second try", pause.reached()).await;
+    killed.kill();
+    world.end_leases().await;
+    pause.release();
+    let next = world.server().await;
+    assert_gone_on(&world, &next, id).await;
+    let names = next.event_names(id).await;
+    assert_eq!(names[2..4], ["VmProvisioningTryFailed", "VmProvisioningResumed"], "{names:?}");
+}
+
+#[tokio::test]
+async fn a_try_that_is_repeated_as_told_is_no_interruption() {
+    let world = World::new().await;
+    world.script().fail(Operation::FindByInstanceUuid, 2, Failure::Unreachable);
+    let server = world.server().await;
+    let id = server.ask("a", TEMPLATE).await.id;
+    assert_eq!(server.ended(id).await.status, Status::Ready);
+    let names = server.event_names(id).await;
+    assert!(!names.contains(&"VmProvisioningResumed".to_owned()), "{names:?}");
 }
 
 #[tokio::test]
