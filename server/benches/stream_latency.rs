@@ -210,7 +210,6 @@ async fn compose(
         repository,
         vsphere,
         vcenter,
-        feed: Arc::clone(&feed),
         limits: config.spec_limits(),
         slow_after: config.slow_after,
         wake: Arc::new(Notify::new()),

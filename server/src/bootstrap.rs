@@ -266,7 +266,6 @@ impl Parts {
             repository: repository.clone(),
             vsphere: port,
             vcenter: Arc::clone(&vcenter),
-            feed: Arc::clone(&feed),
             limits: config.spec_limits(),
             slow_after: config.slow_after,
             wake,

@@ -134,6 +134,12 @@ impl Journal {
         Ok(expected.iter().eq(begins))
     }
 
+    /// Tells everybody of events that were committed: who watches here, and the other servers.
+    pub fn tell(&self, request: RequestId, events: &[RecordedEvent]) {
+        self.feed.publish(request, events);
+        self.doorbell.ring();
+    }
+
     /// Takes over what was written meanwhile. Readers here may not have heard of it either.
     ///
     /// # Errors
@@ -172,8 +178,7 @@ impl Journal {
         for event in &recorded {
             open.take(event);
         }
-        self.feed.publish(request, &recorded);
-        self.doorbell.ring();
+        self.tell(request, &recorded);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tracing::info;
 use uuid::Uuid;
 
-use super::feed::{Feed, lock};
+use super::feed::lock;
 use super::journal::{Journal, OpenRequest, RecordError};
 use super::trigger_provisioning::driving::Driving;
 use super::vcenter::CurrentVcenter;
@@ -38,7 +38,6 @@ pub struct Requests {
     repository: Arc<dyn ProgressRepository>,
     vsphere: Arc<dyn VspherePort>,
     vcenter: Arc<CurrentVcenter>,
-    feed: Arc<Feed>,
     limits: SpecLimits,
     slow_after: Duration,
     /// Tells the saga that there is work.
@@ -115,8 +114,6 @@ pub struct RequestsParts {
     pub vsphere: Arc<dyn VspherePort>,
     /// Which vCenter that is.
     pub vcenter: Arc<CurrentVcenter>,
-    /// Those who watch.
-    pub feed: Arc<Feed>,
     /// What may be asked for.
     pub limits: SpecLimits,
     /// From when on a request counts as slow.
@@ -132,14 +129,13 @@ pub struct RequestsParts {
 impl Requests {
     /// Accepts requests over these parts.
     pub fn new(parts: RequestsParts) -> Self {
-        let RequestsParts { store, repository, vsphere, vcenter, feed, .. } = parts;
+        let RequestsParts { store, repository, vsphere, vcenter, .. } = parts;
         let RequestsParts { limits, slow_after, wake, journal, driving, .. } = parts;
         Self {
             store,
             repository,
             vsphere,
             vcenter,
-            feed,
             limits,
             slow_after,
             wake,
@@ -339,7 +335,7 @@ impl Requests {
 
     fn announce(&self, id: RequestId, first: &RecordedEvent) {
         info!(request.id = %id, "request {id} was accepted");
-        self.feed.publish(id, std::slice::from_ref(first));
+        self.journal.tell(id, std::slice::from_ref(first));
         self.wake.notify_one();
     }
 }

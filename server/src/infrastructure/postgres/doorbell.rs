@@ -20,7 +20,11 @@ const CHANNEL: &str = "stagewatch_journal";
 /// The pause before the listening connection is made anew.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long one ring may take before it is given up: the looks go on without it.
+/// How long the listening connection may be silent before it is asked whether it lives: one that died
+/// without a word would else never be made anew.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
+
+/// How long one ring, and that question, may take before it is given up: the looks go on without it.
 const RING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The doorbell of this server, and its ear for those of others.
@@ -31,6 +35,11 @@ pub struct PgDoorbell {
     rung: Arc<Notify>,
     /// Rung when somebody, here or elsewhere, has rung.
     look: Arc<Notify>,
+}
+
+/// Waits for PostgreSQL, but not on a dead link.
+async fn in_time<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(RING_TIMEOUT, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 impl Doorbell for PgDoorbell {
@@ -48,7 +57,7 @@ impl PgDoorbell {
     /// Rings and listens until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
         let both = async { tokio::join!(self.keep_ringing(), self.keep_listening()) };
-        shutdown.run_until_cancelled(both).await;
+        shutdown.run_until_cancelled(Box::pin(both)).await;
     }
 
     /// One ring at a time, each in a transaction of its own.
@@ -56,9 +65,8 @@ impl PgDoorbell {
         loop {
             self.rung.notified().await;
             let ring = sqlx::query!("select pg_notify($1, '')", CHANNEL).execute(&self.pool);
-            match tokio::time::timeout(RING_TIMEOUT, ring).await {
-                Ok(Ok(_)) => {}
-                failed => debug!(error = ?failed, "the doorbell could not be rung"),
+            if let Err(error) = in_time(ring).await {
+                debug!(error = %error, "the doorbell could not be rung");
             }
         }
     }
@@ -76,13 +84,25 @@ impl PgDoorbell {
 
     /// Listens on one connection, until it breaks.
     async fn listen(&self) -> Result<(), sqlx::Error> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
-        listener.listen(CHANNEL).await?;
+        let connect = async {
+            let mut listener = PgListener::connect_with(&self.pool).await?;
+            listener.eager_reconnect(false);
+            listener.listen(CHANNEL).await?;
+            Ok::<_, sqlx::Error>(listener)
+        };
+        let mut listener = in_time(connect).await?;
         // What was rung before this moment was not heard.
         self.look.notify_one();
-        while listener.try_recv().await?.is_some() {
-            self.look.notify_one();
+        loop {
+            match tokio::time::timeout(SILENCE_MAX, listener.try_recv()).await {
+                Ok(Ok(Some(_))) => self.look.notify_one(),
+                Ok(Ok(None)) => return Ok(()),
+                Ok(Err(error)) => return Err(error),
+                Err(_silent) => {
+                    let asked = sqlx::query!("select 1 as lives").fetch_one(&mut listener);
+                    in_time(asked).await?;
+                }
+            }
         }
-        Ok(())
     }
 }
