@@ -188,14 +188,21 @@ async fn what_was_left_behind_is_gone_on_with_or_removed() {
 }
 
 #[tokio::test]
-async fn what_a_person_removed_by_hand_ends_as_cancelled() {
-    let world = World::new().await;
-    world.script().fail(Operation::Destroy, 1, Failure::Refused(fault("NoPermission")));
-    let server = world.server().await;
-    let id = server.ask("a", "demo-fails-configuring").await.id;
-    assert_eq!(server.ended(id).await.status, Status::NeedsAttention);
-    world.script().vanish("a").await.expect("an inventory");
-    assert_eq!(server.cancel(id).await.status, 202);
-    let progress = server.ended(id).await;
-    assert_eq!((progress.status, progress.left), (Status::Cancelled, Vec::<String>::new()));
+async fn what_a_person_removed_by_hand_is_not_missed() {
+    for (wish, expected, vms) in [("cancel", Status::Cancelled, 0), ("retry", Status::Ready, 1)] {
+        let world = World::new().await;
+        let script = world.script();
+        script.fail(Operation::Reconfigure, 1, Failure::Refused(fault("HotPlugDenied")));
+        script.fail(Operation::Destroy, 1, Failure::Refused(fault("NoPermission")));
+        let server = world.server().await;
+        let id = server.ask("a", TEMPLATE).await.id;
+        assert_eq!(server.ended(id).await.status, Status::NeedsAttention);
+        script.vanish("a").await.expect("an inventory");
+        let wished =
+            if wish == "cancel" { server.cancel(id).await } else { server.retry(id).await };
+        assert_eq!(wished.status, 202, "{wished:?}");
+        let progress = server.ended(id).await;
+        assert_eq!((progress.status, progress.left), (expected, Vec::<String>::new()), "{wish}");
+        assert_eq!(world.vms_of(id).len(), vms, "{wish}");
+    }
 }
