@@ -19,6 +19,7 @@ test('a server that was killed is followed by the next one', async ({ page, watc
   await page.locator('[data-link="reconnecting"]').waitFor();
   await crashed;
   await watched.isLive();
+  await page.getByText(/the service restarted, resumed at Apply configuration/).waitFor();
   await watched.reaches('READY', 'done');
   const after = await watched.steps();
   for (const step of before) {
@@ -27,4 +28,6 @@ test('a server that was killed is followed by the next one', async ({ page, watc
   await expect(watched.address).not.toBeEmpty();
   const isSame = await page.evaluate(() => 'sameDocument' in window);
   expect(isSame, 'the page was not loaded again').toBe(true);
+  await page.goto(`/requests/${id}/history`);
+  await expect(page.getByText(/^The service restarted, resumed at Apply configuration/)).toBeVisible();
 });

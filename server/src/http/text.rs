@@ -40,7 +40,9 @@ pub fn lines(timeline: &Timeline, recorded: &RecordedEvent) -> String {
         }
         VmEvent::VmProvisioningResumed { .. } => {
             let words = timeline.resumption.map(Resumption::words).unwrap_or_default();
-            lines.add(&format!("● Went on: {words}"));
+            let mut letters = words.chars();
+            let first = letters.next().unwrap_or_default().to_uppercase();
+            lines.add(&format!("● {first}{}", letters.as_str()));
         }
         VmEvent::VmProvisioned { vm } => {
             lines.completed_before_ready(timeline, recorded.seq);
@@ -175,6 +177,39 @@ mod tests {
         }
         assert_eq!(roughly(100_000), "1-2 min");
         assert_eq!(roughly(0), "1 s");
+    }
+
+    #[test]
+    fn an_interruption_and_what_a_person_did_have_lines() {
+        let by = crate::domain::ids::Owner::local;
+        let resumed = VmEvent::VmProvisioningResumed {
+            stage: Stage::PoweringOn,
+            worker: "other".to_owned(),
+            task: Some("task-7".to_owned()),
+        };
+        let events = journal(&[
+            requested(),
+            resumed,
+            VmEvent::VmProvisioningCancelRequested { by: by() },
+            VmEvent::VmProvisioningStepUndone { step: UndoneStep::CloneCancelled },
+            VmEvent::VmProvisioningCancelled,
+            VmEvent::VmProvisioningRetryRequested { by: by(), attempt: 2 },
+        ]);
+        let mut said = String::new();
+        for upto in 2..=events.len() {
+            let request = RequestId(uuid::Uuid::nil());
+            let timeline = Timeline::replay(request, &events[..upto]).expect("a request");
+            said.push_str(&lines(&timeline, &events[upto - 1]));
+        }
+        let said: Vec<&str> = said.lines().map(|line| &line[11..]).collect();
+        let expected = [
+            "● The service restarted, resumed at Start VM, same vCenter task",
+            "↺ Cancelled by local, undoing what was made",
+            "↺ Cloning from template (undone: clone cancelled)",
+            "– Cancelled. Nothing was left behind.",
+            "● Attempt 2, asked for by local...  (queued)",
+        ];
+        assert_eq!(said, expected);
     }
 
     #[test]

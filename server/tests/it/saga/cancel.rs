@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::api::{Request, StageState, Status, UndoState};
+use app::api::{Items, Request, StageState, Status, UndoState};
 use server::infrastructure::vsphere::simulated::{Failure, Operation, Pause, Script};
 use uuid::Uuid;
 
@@ -161,6 +161,8 @@ async fn a_request_that_waits_for_a_worker_is_cancelled_at_once() {
     assert_eq!((reply.status, reply.read::<Request>().status), (202, Status::Cancelled));
     let told = numbered(&stream.rest().await);
     assert_eq!(told.iter().map(Frame::name).collect::<Vec<_>>(), ["undo", "cancelled"]);
+    let found: Items<Request> = server.read("/api/requests?status=cancelled").await;
+    assert_eq!(found.items.iter().map(|found| found.id).collect::<Vec<_>>(), [waits]);
     let refused = server.cancel(waits).await;
     assert_eq!((refused.status, refused.problem().status), (409, 409));
     // Its name is free again.
@@ -238,7 +240,9 @@ async fn any_server_cancels_what_another_one_drives() {
     let id = driver.ask("a", TEMPLATE).await.id;
     in_time("the wait for an address", pause.reached()).await;
     let other = world.server_with(&["--workers", "1"]).await;
-    cancel(&other, id).await;
+    // Both at once: it is one cancellation.
+    let (here, there) = tokio::join!(other.cancel(id), driver.cancel(id));
+    assert_eq!((here.status, there.status), (202, 202), "{here:?} {there:?}");
     assert_cancelled(&world, &other, id).await;
     let resumed = other.event_names(id).await.contains(&"VmProvisioningResumed".to_owned());
     assert!(!resumed, "the driver has stopped itself");
