@@ -40,7 +40,7 @@ fn story(failure: &Failure, undone: Option<String>, again: String) -> impl IntoV
             </p>
             <p class="failure-advice">{advice}</p>
             {has_ended.then(|| view! {
-                <p class="actions"><a class="button" href=again>"Ask again"</a></p>
+                <p class="actions"><a class="button" href=again>"Change and ask again"</a></p>
             })}
         </section>
     }

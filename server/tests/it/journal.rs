@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 mod append;
 mod create;
+mod doorbell;
 mod golden;
 mod leases;
 mod tail;

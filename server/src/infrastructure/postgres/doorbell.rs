@@ -15,7 +15,7 @@ use tracing::debug;
 use crate::domain::ports::journal_tail::Doorbell;
 
 /// The channel that is rung on.
-const CHANNEL: &str = "stagewatch_journal";
+pub const CHANNEL: &str = "stagewatch_journal";
 
 /// The pause before the listening connection is made anew.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);

@@ -1,0 +1,42 @@
+//! The doorbell: many rings become few, and none is lost.
+
+use std::sync::Arc;
+
+use server::domain::ports::journal_tail::Doorbell as _;
+use server::infrastructure::postgres::doorbell::{CHANNEL, PgDoorbell};
+use sqlx::postgres::PgListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::in_time;
+use crate::support::postgres::TestDatabase;
+
+#[tokio::test]
+async fn many_rings_at_once_are_one_and_a_later_one_is_heard_too() {
+    let database = TestDatabase::new().await;
+    let look = Arc::new(Notify::new());
+    let doorbell = PgDoorbell::new(database.pool.clone(), Arc::clone(&look));
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(doorbell.clone().run(shutdown.clone()));
+    in_time("the first look", look.notified()).await;
+    let mut other = PgListener::connect_with(&database.pool).await.expect("a connection");
+    other.listen(CHANNEL).await.expect("a channel");
+
+    for _ in 0..3 {
+        // Nothing else runs here between these.
+        for _ in 0..1_000 {
+            doorbell.ring();
+        }
+        in_time("the own ring", look.notified()).await;
+        in_time("the ring elsewhere", other.recv()).await.expect("a notification");
+    }
+    sqlx::query("select pg_notify($1, 'the end')")
+        .bind(CHANNEL)
+        .execute(&database.pool)
+        .await
+        .expect("a notification");
+    let next = in_time("the end", other.recv()).await.expect("a notification");
+    assert_eq!(next.payload(), "the end", "no ring was left over");
+    shutdown.cancel();
+    in_time("the doorbell's end", running).await.expect("no panic");
+}
