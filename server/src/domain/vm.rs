@@ -152,7 +152,8 @@ pub fn decide(state: &VmAggregate, command: Command) -> Result<Vec<VmEvent>, Dec
     }
 }
 
-/// What a person's wish to cancel means. Cancelling what is being removed already says nothing new.
+/// What a person's wish to cancel means. Cancelling what is removed already, or was cancelled before,
+/// says nothing new: whoever did not hear the answer may ask again.
 fn decide_cancel(vm: &RequestedVm, by: Owner) -> Result<Vec<VmEvent>, DecideError> {
     let requested = VmEvent::VmProvisioningCancelRequested { by };
     match vm.status {
@@ -161,10 +162,8 @@ fn decide_cancel(vm: &RequestedVm, by: Owner) -> Result<Vec<VmEvent>, DecideErro
         // What needs attention is cancelled to have its removal tried again: with nothing left
         // (somebody has removed it by hand), that ends well.
         VmStatus::Queued | VmStatus::Provisioning | VmStatus::NeedsAttention => Ok(vec![requested]),
-        VmStatus::Undoing => Ok(Vec::new()),
-        status @ (VmStatus::Ready | VmStatus::Failed | VmStatus::Cancelled) => {
-            Err(DecideError::WrongStatus(status))
-        }
+        VmStatus::Undoing | VmStatus::Cancelled => Ok(Vec::new()),
+        status @ (VmStatus::Ready | VmStatus::Failed) => Err(DecideError::WrongStatus(status)),
     }
 }
 

@@ -173,7 +173,12 @@ fn what_a_person_may_wish_depends_on_where_the_request_stands() {
         (VmStatus::Undoing, after(vec![cancel()]), Some(&[]), None),
         (VmStatus::Ready, after(vec![Command::Complete { vm }]), None, None),
         (VmStatus::Failed, after(vec![fail(), Command::FinishUndo]), None, Some(&[RETRY])),
-        (VmStatus::Cancelled, after(vec![cancel(), Command::FinishUndo]), None, Some(&[RETRY])),
+        (
+            VmStatus::Cancelled,
+            after(vec![cancel(), Command::FinishUndo]),
+            Some(&[]),
+            Some(&[RETRY]),
+        ),
         (VmStatus::NeedsAttention, after(vec![fail(), give_up()]), Some(&[CANCEL]), Some(&[RETRY])),
         // Something is left of the attempt before: it must go too.
         (VmStatus::Queued, after(vec![fail(), give_up(), retry()]), Some(&[CANCEL]), None),

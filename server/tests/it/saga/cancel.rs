@@ -163,8 +163,9 @@ async fn a_request_that_waits_for_a_worker_is_cancelled_at_once() {
     assert_eq!(told.iter().map(Frame::name).collect::<Vec<_>>(), ["undo", "cancelled"]);
     let found: Items<Request> = server.read("/api/requests?status=cancelled").await;
     assert_eq!(found.items.iter().map(|found| found.id).collect::<Vec<_>>(), [waits]);
-    let refused = server.cancel(waits).await;
-    assert_eq!((refused.status, refused.problem().status), (409, 409));
+    let again = server.cancel(waits).await;
+    assert_eq!((again.status, again.read::<Request>().status), (202, Status::Cancelled));
+    assert_eq!(server.history(waits).await.len(), 3, "nothing new was said");
     // Its name is free again.
     let again = server.ask("b", TEMPLATE).await.id;
     pause.release();
@@ -240,12 +241,22 @@ async fn any_server_cancels_what_another_one_drives() {
     let id = driver.ask("a", TEMPLATE).await.id;
     in_time("the wait for an address", pause.reached()).await;
     let other = world.server_with(&["--workers", "1"]).await;
-    // Both at once: it is one cancellation.
-    let (here, there) = tokio::join!(other.cancel(id), driver.cancel(id));
-    assert_eq!((here.status, there.status), (202, 202), "{here:?} {there:?}");
+    cancel(&other, id).await;
     assert_cancelled(&world, &other, id).await;
     let resumed = other.event_names(id).await.contains(&"VmProvisioningResumed".to_owned());
     assert!(!resumed, "the driver has stopped itself");
+}
+
+#[tokio::test]
+async fn cancelled_on_two_servers_at_once_it_is_one_cancellation() {
+    let world = World::new().await;
+    let (one, other) = (world.server().await, world.server().await);
+    let mut pause = world.script().pause_at(Operation::WaitForGuest);
+    let id = one.ask("a", TEMPLATE).await.id;
+    in_time("the wait for an address", pause.reached()).await;
+    let (here, there) = tokio::join!(one.cancel(id), other.cancel(id));
+    assert_eq!((here.status, there.status), (202, 202), "{here:?} {there:?}");
+    assert_cancelled(&world, &other, id).await;
 }
 
 #[tokio::test]
