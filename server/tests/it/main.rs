@@ -15,6 +15,7 @@ mod layering;
 mod restart;
 mod saga;
 mod settings;
+mod soak;
 mod soap;
 mod stream;
 mod support;

@@ -149,6 +149,11 @@ impl Vcsim {
         self.control(Method::POST, "/rules", Some(rule)).await;
     }
 
+    /// Lets everything go right again.
+    pub(crate) async fn no_rules(&self) {
+        self.control(Method::DELETE, "/rules", None).await;
+    }
+
     pub(crate) async fn slow_tasks(&self, delay: Duration) {
         self.slow_task("", delay).await;
     }

@@ -12,13 +12,14 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::{Api, eventually, in_time};
+use super::{Api, LOOK_AGAIN, in_time};
 
 /// A running `stagewatch`. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Program {
     child: Child,
     log: Arc<Mutex<String>>,
+    pub(crate) address: SocketAddr,
     api: Api,
 }
 
@@ -50,7 +51,7 @@ impl Program {
         let ready = in_time("the program's address", address.wait_for(Option::is_some)).await;
         let said = || log.lock().expect("nobody panics with it").clone();
         let address = ready.unwrap_or_else(|_| panic!("it ended:\n{}", said())).expect("some");
-        Self { child, log, api: Api::new(address) }
+        Self { child, log, address, api: Api::new(address) }
     }
 
     /// What it has logged so far.
@@ -65,10 +66,28 @@ impl Program {
     }
 
     /// Ctrl-C; returns how it ended.
-    pub(crate) async fn interrupt(mut self) -> ExitStatus {
+    pub(crate) async fn interrupt(self) -> ExitStatus {
+        self.end_by(Signal::SIGINT).await
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).expect("a process id");
-        kill(Pid::from_raw(pid), Signal::SIGINT).expect("it was running");
-        eventually("the program's end", async || self.child.try_wait().expect("its state")).await
+        kill(Pid::from_raw(pid), signal).expect("it was running");
+    }
+
+    /// Sends it a signal that ends it; returns how it ended.
+    pub(crate) async fn end_by(mut self, signal: Signal) -> ExitStatus {
+        self.signal(signal);
+        in_time("the program's end", async {
+            loop {
+                if let Some(status) = self.child.try_wait().expect("its state") {
+                    return status;
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        })
+        .await
     }
 }
 

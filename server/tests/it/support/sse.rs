@@ -31,7 +31,7 @@ impl fmt::Debug for Frame {
 
 impl Frame {
     /// Reads a block by the rules of the HTML standard, and refuses what would be ignored there.
-    fn parse(raw: String) -> Self {
+    pub(crate) fn parse(raw: String) -> Self {
         let mut frame =
             Self { raw, event: None, id: None, data: None, retry: None, comments: Vec::new() };
         for line in frame.raw.clone().lines().filter(|line| !line.is_empty()) {
