@@ -3,8 +3,9 @@
 //! has seen every event once, in order, with the same bytes, and vCenter holds exactly the VMs that it
 //! should.
 //!
-//! It is short among the other tests; `make soak` lets it run for as long as one likes. What is done is
-//! a function of the seed, which is printed; when it is done is not, since machines are not.
+//! It is short among the other tests; `STAGEWATCH_SOAK_MINUTES` lets it run for as long as one likes.
+//! What is done is a function of the seed, which is printed and can be given as `STAGEWATCH_SOAK_SEED`;
+//! when it is done is not, since machines are not.
 
 mod chaos;
 mod life;
