@@ -50,8 +50,8 @@ const SOCKET_PATH_MAX: usize = 107;
 pub(super) struct DataFolder {
     /// Without links, so that its name does not depend on how it was reached.
     path: PathBuf,
-    /// The open files whose locks are held, until they are dropped.
-    locks: Vec<File>,
+    /// Held until they are dropped.
+    locks: Vec<FolderLock>,
 }
 
 /// Where a cluster lives, or will.
@@ -186,8 +186,20 @@ async fn reachable(path: PathBuf) -> Result<Home, EmbeddedError> {
     }
 }
 
+/// A lock that is held. It is given up by hand: a program that another thread is just starting has the
+/// file open too until it has begun, and would keep the lock for that long.
+#[derive(Debug)]
+struct FolderLock(File);
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // Should this fail, the lock still goes with the last open file.
+        self.0.unlock().ok();
+    }
+}
+
 /// Locks a folder through its lock file, and writes our process id into it.
-fn lock(folder: &Path) -> Result<File, EmbeddedError> {
+fn lock(folder: &Path) -> Result<FolderLock, EmbeddedError> {
     let path = folder.join(LOCK_FILE);
     let failed = |reason| unwritable("lock", &path, reason);
     let mut file = File::options()
@@ -214,7 +226,7 @@ fn lock(folder: &Path) -> Result<File, EmbeddedError> {
         .and_then(|()| file.rewind())
         .and_then(|()| writeln!(file, "{}", std::process::id()))
         .map_err(failed)?;
-    Ok(file)
+    Ok(FolderLock(file))
 }
 
 /// Makes a folder and its parents. Root's may be passed through by others, since PostgreSQL's user
