@@ -24,7 +24,7 @@ pub(crate) use headline::{document_title, headline, source_of_estimate, waits_fo
 pub(crate) use history::{HistoryRow, history_rows};
 pub(crate) use moment::{utc, utc_full};
 pub(crate) use query::in_query;
-pub(crate) use remaining::{Remaining, remaining, remaining_briefly};
+pub(crate) use remaining::{Remaining, capitalised, remaining, remaining_briefly};
 pub(crate) use size::{cpus, memory, with_thousands};
 pub(crate) use stage::{announcement, stage_key, state_key, state_words, step_label};
 #[cfg(feature = "ssr")]

@@ -141,6 +141,9 @@ pub struct Progress {
     pub attempts: Vec<Attempt>,
     /// Why nothing moves just now, if nothing does.
     pub waiting: Option<Waiting>,
+    /// The newest interruptions of this attempt, oldest first; absent when there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interruptions: Vec<Interruption>,
     /// What has been undone, in order.
     pub undo: Vec<UndoStep>,
     /// What could not be undone, by name.
@@ -266,6 +269,15 @@ pub enum WaitingFor {
     Vcenter,
     /// PostgreSQL.
     Database,
+}
+
+/// The work stopped and went on: a server was restarted, or another one took over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interruption {
+    /// When it went on.
+    pub at: Timestamp,
+    /// Who went on, where, and whether with the same vCenter task, for a person.
+    pub message: String,
 }
 
 /// One step of taking back what was made.

@@ -100,7 +100,12 @@ fn why(state: &LiveState) -> Option<String> {
     let percent = hint.and_then(|hint| hint.percent);
     let percent = percent.map(|percent| format!("vCenter's task is at {percent} %"));
     let details = hint.and_then(|hint| hint.details.clone());
-    let told = state.progress.details.clone().filter(|told| Some(told) != details.as_ref());
+    // Interruptions have a place of their own, where they stay.
+    let is_interruption = |told: &String| {
+        state.progress.interruptions.iter().any(|interruption| interruption.message == *told)
+    };
+    let told = state.progress.details.clone();
+    let told = told.filter(|told| Some(told) != details.as_ref() && !is_interruption(told));
     let known = [told, details, percent];
     let known: Vec<_> = known.into_iter().flatten().collect();
     (!known.is_empty()).then(|| known.join(" · "))

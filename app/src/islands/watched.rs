@@ -7,8 +7,8 @@ use crate::{
     api::Request,
     backend::RequestDetail,
     components::{
-        Actions, Announcer, Attempts, Chip, Eta, FailureStory, Liveness, Machine, SlowNote,
-        Stepper, Undo, WaitingNote,
+        Actions, Announcer, Attempts, Chip, Eta, FailureStory, Interruptions, Liveness, Machine,
+        SlowNote, Stepper, Undo, WaitingNote,
     },
     live::Watch,
     words,
@@ -45,6 +45,7 @@ pub(crate) fn Watched(
                     <FailureStory watch request=request.clone()/>
                 </Eta>
                 <Stepper watch/>
+                <Interruptions watch/>
                 <Undo watch/>
                 <Liveness watch history/>
             </section>

@@ -98,7 +98,7 @@ fn up_to(ms: u64, step_s: u64) -> u64 {
     ms.div_ceil(1_000 * step_s) * step_s
 }
 
-fn capitalised(text: &str) -> String {
+pub(crate) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

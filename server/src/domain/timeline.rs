@@ -17,7 +17,11 @@ use super::vm::VmStatus;
 mod parts;
 
 use parts::ms_between;
-pub use parts::{Attempt, FailedTry, Mark, Resumption, StageState, StageTimes, Undo};
+pub use parts::{Attempt, FailedTry, Interruption, Mark, Resumption, StageState, StageTimes, Undo};
+
+/// How many interruptions of an attempt are told: enough to see a pattern, and a bound for what a
+/// server that crashes again and again makes of one progress. The journal has all of them.
+pub const INTERRUPTIONS_MAX: usize = 5;
 
 /// What has happened to a request so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +64,8 @@ pub struct Timeline {
     pub worker: Option<String>,
     /// How the work was taken up again after an interruption, until something else happens.
     pub resumption: Option<Resumption>,
+    /// The newest interruptions of the attempt, oldest first, at most [`INTERRUPTIONS_MAX`].
+    pub interruptions: Vec<Interruption>,
     /// What has been undone, in order.
     pub undo: Vec<Undo>,
     /// What could not be undone, by name.
@@ -112,6 +118,7 @@ impl Timeline {
             failed_try: None,
             worker: None,
             resumption: None,
+            interruptions: Vec::new(),
             undo: Vec::new(),
             left: Vec::new(),
             failure: None,
@@ -131,13 +138,7 @@ impl Timeline {
         match &recorded.event {
             VmEvent::VmRequested { .. } => {}
             VmEvent::VmProvisioningResumed { stage, worker, task } => {
-                let before = self.worker.replace(worker.clone());
-                self.resumption = Some(Resumption {
-                    stage: *stage,
-                    undoing: self.status == VmStatus::Undoing,
-                    same_worker: before.as_ref() == Some(worker),
-                    same_task: task.is_some(),
-                });
+                self.resume(*stage, worker, task.is_some(), mark);
             }
             VmEvent::VmProvisioningStarted { attempt, vcenter, worker } => {
                 self.worker = Some(worker.clone());
@@ -257,6 +258,22 @@ impl Timeline {
         self.current_stage = stage;
     }
 
+    /// The work goes on after an interruption.
+    fn resume(&mut self, stage: Stage, worker: &str, same_task: bool, mark: Mark) {
+        let before = self.worker.replace(worker.to_owned());
+        let how = Resumption {
+            stage,
+            undoing: self.status == VmStatus::Undoing,
+            same_worker: before.as_deref() == Some(worker),
+            same_task,
+        };
+        self.resumption = Some(how);
+        if self.interruptions.len() == INTERRUPTIONS_MAX {
+            self.interruptions.remove(0);
+        }
+        self.interruptions.push(Interruption { at: mark.at, how });
+    }
+
     fn close_active(&mut self, state: StageState, mark: Mark) {
         for times in &mut self.stages {
             if times.state == StageState::Active {
@@ -309,6 +326,7 @@ impl Timeline {
         self.status = VmStatus::Queued;
         self.current_stage = Stage::Created;
         self.details = None;
+        self.interruptions.clear();
         self.undo.clear();
         self.left.clear();
     }

@@ -177,6 +177,28 @@ fn a_resumption_says_who_went_on_and_with_what_until_something_else_happens() {
     }
 }
 
+#[test]
+fn interruptions_are_remembered_until_the_next_attempt_and_never_without_end() {
+    let resumed = |task: u32| VmEvent::VmProvisioningResumed {
+        stage: Stage::PoweringOn,
+        worker: format!("w{task}"),
+        task: None,
+    };
+    let begun = [requested(), started(), progress(Stage::PoweringOn)];
+    let on = |more: &[VmEvent]| replay(&[&begun[..], more].concat()).interruptions;
+    let one = on(&[resumed(1), progress(Stage::WaitingForNetwork)]);
+    let [only] = &one[..] else { panic!("{one:?}") };
+    assert_eq!(only.how.words(), "the service restarted, resumed at Start VM");
+    let many: Vec<_> = (0..20).map(resumed).collect();
+    assert_eq!(on(&many).len(), INTERRUPTIONS_MAX);
+    assert_eq!(
+        on(&many).last().map(|last| last.at),
+        Some(replay(&[&begun[..], &many].concat()).at)
+    );
+    let retried = VmEvent::VmProvisioningRetryRequested { attempt: 2, by: Owner::local() };
+    assert_eq!(on(&[resumed(1), retried]), []);
+}
+
 proptest! {
     #[test]
     fn the_timeline_says_what_the_aggregate_decides_on(

@@ -134,6 +134,14 @@ fn progress_at(timeline: &Timeline, at: DateTime<Utc>, told: &Told) -> api::Prog
             next_at: Some(failed.next_at.into()),
             reason: Some(failed.reason.clone()),
         }),
+        interruptions: timeline
+            .interruptions
+            .iter()
+            .map(|interruption| api::Interruption {
+                at: interruption.at.into(),
+                message: interruption.how.words(),
+            })
+            .collect(),
         undo: timeline
             .undo
             .iter()

@@ -85,6 +85,15 @@ pub struct Resumption {
     pub same_task: bool,
 }
 
+/// An interruption of the attempt, as it is remembered after the work went on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interruption {
+    /// When the work went on.
+    pub at: DateTime<Utc>,
+    /// Who went on, where and with what.
+    pub how: Resumption,
+}
+
 impl Resumption {
     /// The same for a person.
     pub fn words(self) -> String {

@@ -1,0 +1,34 @@
+//! Where the work was interrupted and went on.
+
+use leptos::prelude::*;
+
+use crate::{api::Interruption, islands::Moment, live::Watch, words};
+
+/// The interruptions of this attempt, oldest first. Nothing while there are none.
+#[component]
+pub(crate) fn Interruptions(
+    /// The request.
+    watch: Watch,
+) -> impl IntoView {
+    let interruptions = watch.memo(|progress| progress.interruptions.clone());
+    let row = move |interruption: &Interruption| {
+        view! {
+            <li class="interruption">
+                <Moment at=interruption.at now_ms=watch.now_ms.get_untracked()/>
+                " "
+                {words::capitalised(&interruption.message)}
+            </li>
+        }
+    };
+    move || {
+        interruptions.with(|interruptions| {
+            (!interruptions.is_empty()).then(|| {
+                view! {
+                    <ol class="interruptions" aria-label="Interruptions">
+                        {interruptions.iter().map(row).collect_view()}
+                    </ol>
+                }
+            })
+        })
+    }
+}
