@@ -17,7 +17,7 @@ pub(crate) use server::{TestServer, World};
 pub(crate) use sse::{EventStream, Frame};
 
 /// How long a test waits for something that must happen: far more than it takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The pause between two looks at something that nothing announces.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);

@@ -162,10 +162,9 @@ async fn a_vcenter_that_does_not_answer_keeps_nobody_waiting() {
     let world = World::new().await;
     let pause = world.script().pause_at(Operation::FindByName);
     let server = world.server().await;
-    let begun = std::time::Instant::now();
+    // vCenter gives its answer only after this one.
     let reply = server.post(&wish("a", TEMPLATE)).await;
     assert_eq!(reply.status, 201, "{reply:?}");
-    assert!(begun.elapsed() < std::time::Duration::from_secs(3), "{:?}", begun.elapsed());
     pause.release();
     assert_eq!(server.ended(reply.read::<Request>().id).await.status, Status::Ready);
 }

@@ -22,7 +22,8 @@ async fn many_rings_at_once_are_one_and_a_later_one_is_heard_too() {
     let mut other = PgListener::connect_with(&database.pool).await.expect("a connection");
     other.listen(CHANNEL).await.expect("a channel");
 
-    for _ in 0..3 {
+    const BURSTS: usize = 3;
+    for _ in 0..BURSTS {
         // Nothing else runs here between these.
         for _ in 0..1_000 {
             doorbell.ring();
@@ -35,8 +36,12 @@ async fn many_rings_at_once_are_one_and_a_later_one_is_heard_too() {
         .execute(&database.pool)
         .await
         .expect("a notification");
-    let next = in_time("the end", other.recv()).await.expect("a notification");
-    assert_eq!(next.payload(), "the end", "no ring was left over");
+    let mut more = 0;
+    while in_time("the end", other.recv()).await.expect("a notification").payload() != "the end" {
+        more += 1;
+    }
+    // One is under way when the others come, and these are one together.
+    assert!(more <= BURSTS, "{more} rings more than one for each burst");
     shutdown.cancel();
     in_time("the doorbell's end", running).await.expect("no panic");
 }

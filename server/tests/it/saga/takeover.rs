@@ -1,6 +1,6 @@
 //! Servers that die, and servers that only seem to: the VM is made once, whoever goes on.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use app::api::Status;
 use server::infrastructure::vsphere::simulated::{Failure, Operation, Pause, Script};
@@ -175,10 +175,8 @@ async fn a_server_that_is_stopped_hands_its_work_back_at_once() {
     let (request, pause) = held(&world, &stopped, pause).await;
     stopped.stop().await;
     pause.release();
-    let begun = Instant::now();
     let next = world.server().await;
     assert_gone_on(&world, &next, request).await;
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 /// The first server only stalls. When it wakes up another one has finished: whatever it still wants

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use server::infrastructure::vsphere::api::{TaskState, VcenterApi as _};
 
 use super::vcsim::{DEADLINE, PATIENCE, Vcsim, clone_spec, ended, fault, make_vm};
+use crate::support::in_time;
 
 #[tokio::test]
 async fn a_slow_task_is_seen_at_each_step() {
@@ -35,10 +36,9 @@ async fn without_news_a_wait_ends_in_time() {
     let now = client.wait_for_guest(&vm, None, PATIENCE).await.unwrap();
     for wait in [Duration::ZERO, Duration::from_millis(200), Duration::from_millis(1_300)] {
         let started = Instant::now();
-        let same = client.wait_for_guest(&vm, Some(&now), wait).await.unwrap();
-        assert_eq!(same, now);
+        let same = in_time("the end of a wait", client.wait_for_guest(&vm, Some(&now), wait));
+        assert_eq!(same.await.unwrap(), now);
         let took = started.elapsed();
-        assert!(took < wait + Duration::from_millis(800), "{took:?} for {wait:?}");
         // Longer waits end at a whole second.
         assert!(took >= Duration::from_secs(wait.as_secs()), "{took:?} for {wait:?}");
     }
@@ -53,10 +53,8 @@ async fn news_between_two_waits_is_not_missed() {
     let before = client.wait_for_guest(&vm, None, PATIENCE).await.unwrap();
     vcsim.give_addresses("web-1", &["10.30.7.7".to_owned()]).await;
     for wait in [PATIENCE, Duration::ZERO] {
-        let started = Instant::now();
         let after = client.wait_for_guest(&vm, Some(&before), wait).await.unwrap();
         assert_eq!(after.ip_address, Some("10.30.7.7".parse().unwrap()));
-        assert!(started.elapsed() < PATIENCE / 2);
     }
 }
 

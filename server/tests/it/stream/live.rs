@@ -194,11 +194,11 @@ async fn a_quiet_stream_says_every_15_seconds_that_it_lives() {
     let ping = stream.next().await.expect("a ping");
     let after = quiet.elapsed();
     assert_eq!((ping.name(), ping.id.as_ref()), ("ping", None));
-    assert!((Duration::from_secs(14)..Duration::from_secs(18)).contains(&after), "{after:?}");
+    assert!(after >= Duration::from_secs(14), "not before it is needed: {after:?}");
     let ping: Ping = serde_json::from_value(ping.json()).expect("a ping's data");
     #[expect(clippy::disallowed_methods, reason = "both run on this machine's clock")]
     let off = (Utc::now() - ping.server_time.0).num_milliseconds().abs();
-    assert!(ping.seq == CLONING_SEQ && off < 2_000, "{ping:?}, {off} ms off");
+    assert!(ping.seq == CLONING_SEQ && off < 30_000, "{ping:?}, {off} ms off");
 }
 
 #[tokio::test]
