@@ -18,5 +18,5 @@ pub use progress::{
 pub use request::{
     CreateRequest, HistoryItem, Items, Links, Network, Request, Template, VirtualMachine,
 };
-pub use stream::{Degraded, Live, Ping, Reset, Slow, StageEvent};
+pub use stream::{BoardEvent, BoardPing, Degraded, Live, Ping, Reset, Slow, StageEvent};
 pub use time::Timestamp;

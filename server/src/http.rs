@@ -27,6 +27,7 @@ use crate::application::progress_query::ProgressQuery;
 use crate::application::requests::Requests;
 use crate::domain::ports::vsphere::VmTemplate;
 
+pub mod board;
 pub mod body;
 pub mod convert;
 pub mod error;
@@ -155,6 +156,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'un
 fn api(state: &AppState) -> Router<AppState> {
     let data = Router::new()
         .route("/requests", get(requests::list).post(requests::create))
+        .route("/requests/events", get(board::events))
         .route("/requests/{id}", get(requests::show))
         .route("/requests/{id}/provisioning-progress", get(stream::progress))
         .route("/requests/{id}/provisioning-progress/events", get(stream::events))

@@ -1,8 +1,9 @@
 //! The data of the stream's events (Server-Sent Events).
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::{Progress, Stage, StageState, Timestamp};
+use super::{Progress, Request, Stage, StageState, Timestamp};
 
 /// The data of every numbered event: `stage`, `retry`, `resumed`, `undo`, `attempt`, `ready`, `failed`,
 /// `cancelled`, `needs_attention`. A pure function of the journal up to `seq`.
@@ -22,6 +23,32 @@ pub struct StageEvent {
     pub at: Timestamp,
     /// What vCenter is doing, for a person.
     pub details: Option<String>,
+    /// The progress as of this event.
+    pub progress: Progress,
+}
+
+/// The data of a numbered event on the board's stream: the same, with the request that it is about. A pure
+/// function of the request's journal up to `seq`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoardEvent {
+    /// The request.
+    pub request_id: Uuid,
+    /// The event's number within its request.
+    pub seq: u32,
+    /// The stored name of the journal's event.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The stage that it is about.
+    pub stage: Stage,
+    /// The state of that stage after it.
+    pub state: StageState,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// What vCenter is doing, for a person.
+    pub details: Option<String>,
+    /// The request as of this event.
+    pub request: Request,
     /// The progress as of this event.
     pub progress: Progress,
 }
@@ -59,6 +86,14 @@ pub struct Degraded {
 pub struct Reset {
     /// Why, for a person.
     pub reason: String,
+}
+
+/// The data of `ping` on the board's stream. Its id says where to go on from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoardPing {
+    /// Now, by the server's clock.
+    pub server_time: Timestamp,
 }
 
 /// The data of `ping`.

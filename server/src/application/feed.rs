@@ -3,23 +3,29 @@
 //! A committed event goes to its topic at once ([`Feed::publish`]); what another server committed, or
 //! what this one committed without ever getting the reply, is noticed by the tail ([`tail::run`]).
 //! Readers take numbered frames only from the topic's own list, by cursor: a reader that was slow has
-//! merely missed announcements, never a frame.
+//! merely missed announcements, never a frame. Who watches all requests reads the [`board`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::{broadcast, watch};
 
 use crate::domain::event::RecordedEvent;
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{RequestId, Viewer};
 use crate::domain::ports::event_store::{EventStore, StoreError};
+use crate::domain::ports::journal_tail::Horizon;
 use crate::domain::stage::VmProvisioningStage;
+use crate::domain::timeline::Timeline;
 
+pub mod board;
+pub mod log;
 pub mod subscription;
 pub mod tail;
 pub mod topic;
 
+pub use board::{Board, BoardNews, BoardReader, Taken};
 pub use subscription::{News, Subscription};
 pub use topic::{Accepted, Frame, FrameRenderer, Topic, Unnumbered};
 
@@ -37,6 +43,7 @@ pub struct Feed {
     renderer: Arc<dyn FrameRenderer>,
     /// A std mutex: nothing is awaited while it is held.
     topics: Mutex<HashMap<RequestId, Arc<SharedTopic>>>,
+    board: Arc<Board>,
     /// Why the journal cannot be seen just now, if it cannot.
     degraded: watch::Sender<Option<String>>,
 }
@@ -65,11 +72,13 @@ impl Feed {
     /// A feed that loads from `store` and draws frames with `renderer`.
     pub fn new(store: Arc<dyn EventStore>, renderer: Arc<dyn FrameRenderer>) -> Self {
         let (degraded, _) = watch::channel(None);
-        Self { store, renderer, topics: Mutex::new(HashMap::new()), degraded }
+        let (topics, board) = (Mutex::new(HashMap::new()), Arc::new(Board::new()));
+        Self { store, renderer, topics, board, degraded }
     }
 
-    /// Gives committed events to their topic, if anybody watches it. Never waits.
+    /// Gives committed events to their topic and to the board, if anybody watches them. Never waits.
     pub fn publish(&self, request: RequestId, events: &[RecordedEvent]) {
+        self.board.publish(request, events, &*self.renderer);
         let Some(shared) = lock(&self.topics).get(&request).cloned() else { return };
         // A gap is closed by whoever loads the topic now, or by the next look at the journal's tail.
         shared.accept(events, &*self.renderer);
@@ -114,6 +123,26 @@ impl Feed {
         Ok(Some(subscription))
     }
 
+    /// Watches all requests that this viewer may see, from now on.
+    pub async fn board(&self, viewer: Viewer) -> BoardReader {
+        BoardReader::new(Arc::clone(&self.board), viewer, self.degraded.subscribe()).await
+    }
+
+    /// Where to go on from for whoever reads the list of requests after this.
+    pub async fn horizon(&self) -> Horizon {
+        self.board.horizon().await
+    }
+
+    /// The frame of an event as a reader of the board gets it that goes on from `horizon` after it.
+    pub fn board_frame(
+        &self,
+        timeline: &Timeline,
+        event: &RecordedEvent,
+        horizon: &Horizon,
+    ) -> Bytes {
+        self.renderer.board(timeline, event, horizon)
+    }
+
     /// Makes a subscription's topic know the journal at least up to `seq`, if it goes that far.
     ///
     /// # Errors
@@ -146,8 +175,9 @@ impl Feed {
         }
     }
 
-    /// Brings every watched topic of `heads` up to date.
+    /// Brings every watched topic of `heads` up to date, and the board.
     async fn take_heads(&self, heads: &[(RequestId, u32)]) -> Result<(), StoreError> {
+        self.board.take_heads(heads, &*self.store, &*self.renderer).await?;
         for (request, seq) in heads {
             let shared = lock(&self.topics).get(request).cloned();
             if let Some(shared) = shared {
@@ -167,6 +197,11 @@ impl Feed {
         Ok(())
     }
 
+    /// Says that everything below `horizon` was delivered.
+    fn reached(&self, horizon: &Horizon) {
+        self.board.reached(horizon);
+    }
+
     /// Says whether the journal can be seen; readers are told when that changes.
     fn set_degraded(&self, reason: Option<String>) {
         self.degraded.send_if_modified(|current| {
@@ -178,6 +213,7 @@ impl Feed {
 
     /// Forgets topics that nobody has watched for a while.
     fn sweep(&self) {
+        self.board.sweep();
         lock(&self.topics).retain(|_, shared| {
             // The map's own reference is one; a subscription holds another.
             Arc::strong_count(shared) > 1 || lock(&shared.used).elapsed() < TOPIC_IDLE_MAX

@@ -224,6 +224,23 @@ pub fn stage_event(timeline: &Timeline, recorded: &RecordedEvent) -> api::StageE
     }
 }
 
+/// The data of a frame of the board.
+pub fn board_event(timeline: &Timeline, recorded: &RecordedEvent) -> api::BoardEvent {
+    let api::StageEvent { seq, kind, stage, state, at, details, progress } =
+        stage_event(timeline, recorded);
+    api::BoardEvent {
+        request_id: timeline.request.0,
+        seq,
+        kind,
+        stage,
+        state,
+        at,
+        details,
+        request: request_of(timeline),
+        progress,
+    }
+}
+
 /// The stage that an event is about.
 fn about(timeline: &Timeline, event: &VmEvent) -> Stage {
     match event {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{convert, text};
 use crate::application::feed::{Frame, FrameRenderer, Unnumbered};
 use crate::domain::event::RecordedEvent;
-use crate::domain::ports::journal_tail::JournalEpoch;
+use crate::domain::ports::journal_tail::{Horizon, JournalEpoch};
 use crate::domain::stage::VmProvisioningStage;
 use crate::domain::timeline::Timeline;
 
@@ -30,6 +30,11 @@ impl Epoch {
     /// The epoch as it stands in event ids.
     pub fn as_str(&self) -> &str {
         self.0.get().map_or("unknown", |epoch| epoch.0.as_str())
+    }
+
+    /// The id of an event of the board: where to go on from.
+    pub fn board_id(&self, horizon: &Horizon) -> String {
+        format!("{}.{}", self.as_str(), horizon.0)
     }
 
     /// An event's id.
@@ -60,6 +65,11 @@ impl FrameRenderer for ProtocolFrames {
             sse: sse(name, Some(&self.epoch.id(event.seq)), &data),
             text: text::lines(timeline, event).into(),
         }
+    }
+
+    fn board(&self, timeline: &Timeline, event: &RecordedEvent, horizon: &Horizon) -> Bytes {
+        let data = convert::board_event(timeline, event);
+        sse(convert::event_name(&event.event), Some(&self.epoch.board_id(horizon)), &data)
     }
 
     fn live(

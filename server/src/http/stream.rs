@@ -31,16 +31,16 @@ use crate::domain::timeline::Timeline;
 
 /// A `ping` is sent when nothing else was said for so long. A page that hears nothing for a little
 /// longer knows that it is cut off.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
+pub(super) const PING_INTERVAL: Duration = Duration::from_secs(15);
 
 /// When a reader that lost its stream comes back, in milliseconds: at random, so that not all who
 /// watched a server that restarted come in the same instant, and soon enough for a page to be live
 /// again within 3 s.
-const RETRY_MS: std::ops::Range<u32> = 800..1_800;
+pub(super) const RETRY_MS: std::ops::Range<u32> = 800..1_800;
 
 /// How a reader wants to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+pub(super) enum Format {
     Sse,
     Text,
 }
@@ -103,13 +103,13 @@ pub(super) async fn events(
     Ok((stream_headers(format), body).into_response())
 }
 
-fn too_many() -> ApiError {
+pub(super) fn too_many() -> ApiError {
     let detail = "too many live streams are open on this server; try again in a moment";
     let status = StatusCode::SERVICE_UNAVAILABLE;
     ApiError::new(status, "too-many-streams", "Too many streams", detail)
 }
 
-fn stream_headers(format: Format) -> HeaderMap {
+pub(super) fn stream_headers(format: Format) -> HeaderMap {
     let kind = match format {
         Format::Sse => "text/event-stream",
         Format::Text => "text/plain; charset=utf-8",
@@ -202,7 +202,7 @@ impl Timers {
     }
 }
 
-type Chunk = Result<Bytes, std::convert::Infallible>;
+pub(super) type Chunk = Result<Bytes, std::convert::Infallible>;
 
 fn sse_stream(
     state: AppState,

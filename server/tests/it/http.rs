@@ -5,4 +5,4 @@ mod bodies;
 mod formats;
 mod guard;
 mod lists;
-mod missing;
+pub(crate) mod missing;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::support::server::TEMPLATE;
 use crate::support::{Frame, TestServer, World, in_time};
 
+mod board;
 mod doorbell;
 mod ends;
 mod live;

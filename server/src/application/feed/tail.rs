@@ -36,6 +36,8 @@ pub async fn run(
         // It does not matter which of both it was.
         tokio::time::timeout(LOOK_INTERVAL, rung.notified()).await.ok();
     };
+    // The first look is at once: until then nobody knows where the journal ends.
+    rung.notify_one();
     while shutdown.run_until_cancelled(wait()).await.is_some() {
         feed.sweep();
         match tokio::time::timeout(LOOK_TIMEOUT, look(&feed, &driving, &*tail, horizon.as_ref()))
@@ -77,5 +79,6 @@ async fn look(
         feed.refresh().await?;
     }
     feed.take_heads(&look.heads).await?;
+    feed.reached(&look.horizon);
     Ok(look.horizon)
 }

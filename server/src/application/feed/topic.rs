@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::RequestId;
+use crate::domain::ports::journal_tail::Horizon;
 use crate::domain::stage::VmProvisioningStage;
 use crate::domain::timeline::Timeline;
 
@@ -16,6 +17,9 @@ use crate::domain::timeline::Timeline;
 pub trait FrameRenderer: Send + Sync + fmt::Debug {
     /// The frame of `event`, with the timeline as of it.
     fn frame(&self, timeline: &Timeline, event: &RecordedEvent) -> Frame;
+
+    /// The same for the board, whose frames name the horizon to go on from.
+    fn board(&self, timeline: &Timeline, event: &RecordedEvent, horizon: &Horizon) -> Bytes;
 
     /// The frame of what vCenter reports of a running task.
     fn live(

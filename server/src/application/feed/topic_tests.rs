@@ -14,6 +14,10 @@ impl FrameRenderer for Numbers {
         Frame { seq: event.seq, sse: Bytes::from(event.seq.to_string()), text: Bytes::new() }
     }
 
+    fn board(&self, _: &Timeline, event: &RecordedEvent, _: &Horizon) -> Bytes {
+        Bytes::from(event.seq.to_string())
+    }
+
     fn live(&self, _: VmProvisioningStage, _: Option<u8>, _: Option<&str>) -> Unnumbered {
         Unnumbered { sse: Bytes::new() }
     }

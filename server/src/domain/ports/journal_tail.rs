@@ -39,6 +39,27 @@ pub trait Doorbell: Send + Sync + fmt::Debug {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Horizon(pub String);
 
+impl Horizon {
+    /// Below it there is nothing.
+    pub fn beginning() -> Self {
+        Self("0".to_owned())
+    }
+
+    /// Reads one that was told to somebody; `None` for what can be none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse::<u64>().ok().filter(|_| plain)?;
+        Some(Self(number.to_string()))
+    }
+
+    /// The horizon so many transactions before this one.
+    #[must_use]
+    pub fn earlier_by(&self, transactions: u64) -> Self {
+        let number = self.0.parse::<u64>().unwrap_or_default();
+        Self(number.saturating_sub(transactions).to_string())
+    }
+}
+
 /// What one look found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::event_store::StoreError;
+use super::journal_tail::Horizon;
 use super::vsphere::VmProvisioningResult;
 use crate::domain::estimate::Learned;
 use crate::domain::event::RecordedEvent;
@@ -37,6 +38,20 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
         viewer: &Viewer,
         filter: &RequestFilter,
     ) -> Result<Vec<RequestRow>, StoreError>;
+
+    /// What has been recorded from `horizon` on of what this viewer may see.
+    ///
+    /// At most `limit` events are looked at, whoever may see them.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn events_since(
+        &self,
+        viewer: &Viewer,
+        horizon: &Horizon,
+        limit: u32,
+    ) -> Result<Since, StoreError>;
 
     /// The journals of several requests, in the order asked for.
     ///
@@ -91,6 +106,17 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
     ///
     /// [`StoreError`] when it does not.
     async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// What has been recorded from a horizon on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Since {
+    /// These events, each request's in order.
+    Events(Vec<(RequestId, u32)>),
+    /// More than were looked at.
+    TooMany,
+    /// The journal has not come so far: the horizon is of another one.
+    Beyond,
 }
 
 /// One request as the list shows it.

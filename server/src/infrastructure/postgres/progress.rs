@@ -14,7 +14,10 @@ use crate::domain::estimate::{Basis, Learned, RUNS_MAX, Run};
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{Owner, RequestId, VcenterId, Viewer};
 use crate::domain::ports::event_store::StoreError;
-use crate::domain::ports::progress::{ProgressRepository, RequestFilter, RequestRow, StoredEvent};
+use crate::domain::ports::journal_tail::Horizon;
+use crate::domain::ports::progress::{
+    ProgressRepository, RequestFilter, RequestRow, Since, StoredEvent,
+};
 use crate::domain::stage::VmProvisioningStage as Stage;
 use crate::domain::vm::VmStatus;
 
@@ -146,6 +149,47 @@ impl ProgressRepository for PgProgressRepository {
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter().map(RequestRow::try_from).collect()
+    }
+
+    async fn events_since(
+        &self,
+        viewer: &Viewer,
+        horizon: &Horizon,
+        limit: u32,
+    ) -> Result<Since, StoreError> {
+        // One statement, so that the rows and the end are of one snapshot; the left join gives a row
+        // also when there is nothing. The limit is on what is read, so that a horizon of long ago
+        // costs no more than one of a minute ago.
+        let rows = sqlx::query!(
+            r#"with fresh as materialized (
+                   select request_id, seq from events
+                   where xid >= $1::text::xid8 order by xid limit $2
+               )
+               select pg_snapshot_xmax(pg_current_snapshot()) < $1::text::xid8 as "beyond!",
+                      (select count(*) from fresh) as "read!",
+                      mine.request_id as "request_id?", mine.seq as "seq?"
+               from (values (1)) one left join (
+                   select fresh.request_id, fresh.seq
+                   from fresh join vm_requests on vm_requests.id = fresh.request_id
+                   where vm_requests.owner = $3
+               ) mine on true
+               order by mine.request_id, mine.seq"#,
+            horizon.0,
+            i64::from(limit) + 1,
+            viewer.0.0
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let first = rows.first().ok_or_else(|| corrupt("the journal's end gave no row"))?;
+        if first.beyond {
+            return Ok(Since::Beyond);
+        }
+        if first.read > i64::from(limit) {
+            return Ok(Since::TooMany);
+        }
+        let events = rows.iter().filter_map(|row| Some((RequestId(row.request_id?), row.seq?)));
+        let events = events.map(|(request, seq)| Ok((request, unsigned(seq)?)));
+        Ok(Since::Events(events.collect::<Result<_, StoreError>>()?))
     }
 
     async fn journals(

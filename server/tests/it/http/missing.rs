@@ -25,7 +25,7 @@ fn paths(id: &str) -> [String; 5] {
 }
 
 /// Puts a request of somebody else into the journal.
-async fn foreign_request(world: &World) -> Uuid {
+pub(crate) async fn foreign_request(world: &World) -> Uuid {
     let spec = VmSpec {
         request_id: RequestId(Uuid::now_v7()),
         name: "theirs".to_owned(),

@@ -102,6 +102,21 @@ impl World {
         server
     }
 
+    /// Waits until a request has ended, whoever may see it.
+    pub(crate) async fn ended_in_journal(&self, request: Uuid) {
+        eventually("the request's end", async || {
+            let ended = "select 1 from vm_requests where id = $1
+                         and status not in ('queued', 'provisioning', 'undoing')";
+            let row: Option<i32> = sqlx::query_scalar(ended)
+                .bind(request)
+                .fetch_optional(&self.database.pool)
+                .await
+                .expect("the request's row");
+            row.map(|_| ())
+        })
+        .await;
+    }
+
     /// Lets every lease run out now, as time would. For leases that nobody renews any more.
     pub(crate) async fn end_leases(&self) {
         sqlx::query("update vm_requests set lease_until = clock_timestamp()")
