@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::sse::{Frame, numbered};
-use super::{EventStream, in_time};
+use super::{EventStream, eventually, in_time};
 
 /// Talks to one server.
 #[derive(Debug, Clone)]
@@ -88,13 +88,22 @@ impl Api {
         .await
     }
 
+    /// Asks again while the answer is 503, as everybody should: on a busy machine PostgreSQL may be too
+    /// late for what the server promises.
+    async fn patiently(&self, ask: impl AsyncFn() -> Reply) -> Reply {
+        eventually("another answer than 503", async || {
+            Some(ask().await).filter(|reply| reply.status != 503)
+        })
+        .await
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send(Method::GET, path, &[], "").await
     }
 
     /// The body of an answer that must be 200.
     pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str) -> T {
-        let reply = self.get(path).await;
+        let reply = self.patiently(async || self.get(path).await).await;
         assert_eq!(reply.status, 200, "{path}: {reply:?}");
         reply.read()
     }
@@ -111,14 +120,18 @@ impl Api {
 
     /// Asks for a VM, which must be accepted.
     pub(crate) async fn ask(&self, name: &str, template: &str) -> Request {
-        let reply = self.post(&wish(name, template)).await;
-        assert_eq!(reply.status, 201, "{reply:?}");
+        // With a key, so that asking again is asking once.
+        let (key, wish) = (Uuid::now_v7().to_string(), wish(name, template));
+        let key = [("idempotency-key", key.as_str())];
+        let reply = self.patiently(async || self.post_with(&key, &wish).await).await;
+        assert!(matches!(reply.status, 200 | 201), "{reply:?}");
         reply.read()
     }
 
     /// `POST /api/requests/{id}/cancel`
     pub(crate) async fn cancel(&self, id: Uuid) -> Reply {
-        self.send(Method::POST, &format!("/api/requests/{id}/cancel"), &[], "").await
+        let path = format!("/api/requests/{id}/cancel");
+        self.patiently(async || self.send(Method::POST, &path, &[], "").await).await
     }
 
     /// `POST /api/requests/{id}/retry`
