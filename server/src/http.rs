@@ -12,7 +12,7 @@ use axum::Router;
 use axum::extract::{FromRef, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{any, get, post};
 use leptos::config::LeptosOptions;
 use tokio::sync::Semaphore;
@@ -152,6 +152,9 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'un
      'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// What a method that is not taken is told.
+const METHOD_NOT_ALLOWED: &str = "this address does not take this method";
+
 /// The routes of the API. Every error below it is a problem document.
 fn api(state: &AppState) -> Router<AppState> {
     let data = Router::new()
@@ -169,9 +172,8 @@ fn api(state: &AppState) -> Router<AppState> {
         .route("/templates", get(requests::templates))
         .fallback(any(|| async { ApiError::no_such_route() }))
         .method_not_allowed_fallback(|| async {
-            let detail = "this address does not take this method";
             let status = StatusCode::METHOD_NOT_ALLOWED;
-            ApiError::new(status, "method-not-allowed", "Method not allowed", detail)
+            ApiError::new(status, "method-not-allowed", "Method not allowed", METHOD_NOT_ALLOWED)
         })
 }
 
@@ -201,6 +203,13 @@ async fn page_errors(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     match response.extensions_mut().remove::<ApiError>() {
         Some(error) => (error.status(), format!("{}\n", error.detail())).into_response(),
+        // The router itself says nothing but the status and the header `Allow`.
+        None if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
+            let allow = response.headers_mut().remove(header::ALLOW);
+            let allow = allow.map(|allow| (header::ALLOW, allow));
+            let line = format!("{METHOD_NOT_ALLOWED}\n");
+            (StatusCode::METHOD_NOT_ALLOWED, AppendHeaders(allow), line).into_response()
+        }
         None => response,
     }
 }

@@ -163,6 +163,9 @@ async fn a_method_that_a_route_does_not_take_is_refused_with_those_that_it_does(
 async fn outside_the_api_what_is_not_there_is_a_page() {
     let world = World::new().await;
     let server = world.server().await;
+    let wrong = server.send(Method::PUT, "/requests/new", &[], "").await;
+    assert_eq!((wrong.status, wrong.body.trim()), (405, "this address does not take this method"));
+    assert!(wrong.header("allow").contains("GET"), "{wrong:?}");
     for path in ["/nothing", "/requests/nothing", "/apiary", &format!("/requests/{}", Uuid::nil())]
     {
         let reply = server.get(path).await;
