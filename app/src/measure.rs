@@ -105,6 +105,14 @@ pub(crate) fn segments(progress: &Progress, now_ms: i64) -> Vec<Segment> {
         .collect()
 }
 
+/// How much of the whole is done, 0 to 1, by what the stages usually take.
+pub(crate) fn completed(progress: &Progress, now_ms: i64) -> f64 {
+    let segments = segments(progress, now_ms);
+    let all: f64 = segments.iter().map(|segment| segment.weight).sum();
+    let done = |segment: &Segment| segment.weight * segment.filled.unwrap_or(0.0);
+    segments.iter().map(done).sum::<f64>() / all.max(1.0)
+}
+
 fn filled(stage: &StageProgress, now_ms: i64) -> Option<f64> {
     match stage.state {
         StageState::Pending | StageState::Skipped => Some(0.0),
@@ -217,6 +225,15 @@ mod tests {
         progress.stages[3].typical_ms = None;
         let segments = segments(&progress, sample::NOW_MS);
         assert!(segments.iter().all(|segment| segment.weight == 1.0));
+    }
+
+    #[test]
+    fn what_is_completed_grows_and_is_never_all_before_the_end() {
+        let progress = sample::progress();
+        let now = sample::NOW_MS;
+        assert!((0.5..0.56).contains(&completed(&progress, now)));
+        assert!(completed(&progress, now + 2_000) > completed(&progress, now));
+        assert!(completed(&progress, now + 3_600_000) < 0.6);
     }
 
     #[test]

@@ -8,7 +8,9 @@ mod failure;
 mod headline;
 #[cfg(feature = "ssr")]
 mod history;
+mod liveness;
 mod moment;
+mod notification;
 mod query;
 mod remaining;
 mod size;
@@ -22,9 +24,15 @@ pub(crate) use failure::{advice, brief, what_happened, what_was_undone};
 pub(crate) use headline::{document_title, headline, source_of_estimate, waits_for};
 #[cfg(feature = "ssr")]
 pub(crate) use history::{HistoryRow, history_rows};
+pub(crate) use liveness::{Said, liveness, liveness_meaning, liveness_spoken};
 pub(crate) use moment::{utc, utc_full};
+#[cfg(feature = "hydrate")]
+pub(crate) use notification::{Notice, notice};
+pub(crate) use notification::{TELL_ME, WILL_TELL};
 pub(crate) use query::in_query;
-pub(crate) use remaining::{Remaining, capitalised, remaining, remaining_briefly};
+pub(crate) use remaining::{
+    Remaining, capitalised, remaining, remaining_briefly, remaining_in_title,
+};
 pub(crate) use size::{cpus, memory, with_thousands};
 pub(crate) use stage::{announcement, stage_key, state_key, state_words, step_label};
 #[cfg(feature = "ssr")]

@@ -61,15 +61,19 @@ enum Begin {
     Reset(&'static str),
 }
 
+/// The id of the newest event that an answer knows: who has asked can go on from there with the stream.
+const LAST_EVENT_ID: header::HeaderName = header::HeaderName::from_static("last-event-id");
+
 /// `GET /api/requests/{id}/provisioning-progress`
 pub(super) async fn progress(
     State(state): State<AppState>,
     Asking(viewer): Asking,
     Path(id): Path<String>,
-) -> Result<axum::Json<api::Progress>, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let progress = state.query.progress(&viewer, request_id(&id)?).await?;
     let progress = progress.ok_or_else(ApiError::no_such_request)?;
-    Ok(axum::Json(convert::progress_now(&progress)))
+    let last = [(LAST_EVENT_ID, state.epoch.id(progress.timeline.seq))];
+    Ok((last, axum::Json(convert::progress_now(&progress))))
 }
 
 /// `GET /api/requests/{id}/provisioning-progress/events`
