@@ -79,6 +79,18 @@ impl LiveState {
         }
     }
 
+    /// What was known just after an event.
+    pub(crate) fn of_past(event: &StageEvent) -> Self {
+        Self {
+            progress: event.progress.clone(),
+            estimate_as_of_ms: event.at.epoch_ms(),
+            hint: None,
+            degraded: None,
+            last: EventId { epoch: String::new(), seq: event.seq },
+            awaits_snapshot: false,
+        }
+    }
+
     /// The id to go on from.
     pub(crate) fn last_event_id(&self) -> String {
         self.last.to_string()

@@ -8,7 +8,7 @@ use crate::{
     backend::RequestDetail,
     components::{
         Actions, Announcer, Attempts, Chip, Eta, FailureStory, Interruptions, Liveness, Machine,
-        SlowNote, Stepper, TellMe, Undo, WaitingNote,
+        SlowNote, Stepper, TellMe, Timeline, Undo, WaitingNote,
     },
     live::Watch,
     words,
@@ -26,7 +26,8 @@ pub(crate) fn Watched(
     let request = detail.request;
     stay_true(watch, &request);
     let status = watch.memo(|progress| progress.status);
-    let history = format!("{}/history", request.links.page);
+    let [history, replay] =
+        ["history", "replay"].map(|page| format!("{}/{page}", request.links.page));
     let (name, created_at) = (request.name.clone(), request.created_at);
     let (page, this) = (request.links.page.clone(), request.links.this.clone());
     view! {
@@ -55,6 +56,7 @@ pub(crate) fn Watched(
                 <TellMe watch request=this/>
                 <Actions watch page/>
             </div>
+            <Timeline watch replay/>
             <Attempts watch/>
         </article>
     }

@@ -1,6 +1,6 @@
 //! The page of one request.
 
-use leptos::prelude::*;
+use leptos::{prelude::*, tachys::reactive_graph::OwnedView};
 use leptos_meta::{Link, Title};
 use leptos_router::hooks::use_params_map;
 
@@ -30,8 +30,11 @@ pub(crate) fn RequestPage() -> impl IntoView {
             let runs = !detail.progress.status.has_ended();
             view! {
                 <Title text=title/>
-                // After the icon of all pages, and so before it: of several the last one counts.
-                <Link rel="icon" type_="image/svg+xml" id=ICON_ID href=icon/>
+                // After the icon of all pages, and so before it: of several the last one counts. It is
+                // looked for in the page's head when it is rendered, which is after the wait for data.
+                {OwnedView::new(view! {
+                    <Link rel="icon" type_="image/svg+xml" id=ICON_ID href=icon/>
+                })}
                 {runs.then(|| view! { <noscript inner_html=RELOAD_HTML></noscript> })}
                 <Watched detail/>
             }

@@ -254,6 +254,9 @@ fn sse_stream(
         let mut timers = Timers::new(&watched.state);
         let mut slow_was_told = false;
         let mut begin = Some(begin);
+        // Who comes while a task runs need not wait for its next report. Of an event that is sent
+        // below it is not: an event puts the report of its stage aside.
+        let mut hint = watched.state.query.hint(watched.reader.request());
         loop {
             if watched.reader.is_stale() {
                 begin = Some(Begin::Reset("the journal was restored to another state"));
@@ -278,6 +281,9 @@ fn sse_stream(
             }
             if ended {
                 break;
+            }
+            if let Some(hint) = hint.take() {
+                yield Ok(hint.sse.clone());
             }
             if !slow_was_told && let Some(timeline) = watched.reader.peek() {
                 timers.expect_slow(&timeline, watched.state.query.clock());
