@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
 use crate::api::Items;
-use crate::api::{FieldError, Progress, Request, Status, Template};
+use crate::api::{FieldError, Progress, Request, StageEvent, Status, Template};
 
 /// What a page knows of the server beyond its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,15 @@ pub struct RequestDetail {
     pub progress: Progress,
     /// The id of the newest event that `progress` knows, to go on from: `<epoch>.<seq>`.
     pub last_event_id: String,
+}
+
+/// Everything that the replay of one request shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReplayDetail {
+    /// The request.
+    pub request: Request,
+    /// Its events in order, each with the progress as of then; never none.
+    pub events: Vec<StageEvent>,
 }
 
 /// What a person typed into the form, as typed.
@@ -120,6 +129,9 @@ pub trait Backend: Send + Sync {
 
     /// One request with its progress.
     async fn request(&self, id: &str) -> Result<RequestDetail, PageError>;
+
+    /// One request as it was after each of its events.
+    async fn replay(&self, id: &str) -> Result<ReplayDetail, PageError>;
 
     /// The journal of one request.
     async fn history(&self, id: &str) -> Result<Vec<crate::api::HistoryItem>, PageError>;

@@ -3,9 +3,11 @@
 //! An island's props are sent along with the page, and its first client render equals the server's.
 
 mod moment;
+mod replay;
 mod request_form;
 mod watched;
 
 pub(crate) use moment::Moment;
+pub(crate) use replay::Replay;
 pub(crate) use request_form::RequestForm;
 pub(crate) use watched::Watched;

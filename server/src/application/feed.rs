@@ -41,6 +41,10 @@ const ANNOUNCEMENTS_MAX: usize = 16;
 /// Requests that are compared with the journal in one statement.
 const COMPARED_MAX: usize = 1_000;
 
+/// How long a report of vCenter is worth telling to who begins to watch: it is told anew at least with
+/// every wait for news, which takes 20 s.
+const HINT_AGE_MAX: Duration = Duration::from_secs(45);
+
 /// All topics of this server.
 #[derive(Debug)]
 pub struct Feed {
@@ -55,6 +59,8 @@ pub struct Feed {
     write_refused: AtomicBool,
     /// Whether the journal was seen to have lost what was told of it.
     was_put_back: AtomicBool,
+    /// What vCenter reported last of each request that is driven here, and when.
+    hints: Mutex<HashMap<RequestId, (Instant, Arc<Unnumbered>)>>,
 }
 
 /// A topic and what its readers share.
@@ -85,18 +91,21 @@ impl Feed {
         let (outage, _) = watch::channel(None);
         let (topics, board) = (Mutex::new(HashMap::new()), Arc::new(Board::new()));
         let (write_refused, was_put_back) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { store, renderer, topics, board, outage, write_refused, was_put_back }
+        let hints = Mutex::default();
+        Self { store, renderer, topics, board, hints, outage, write_refused, was_put_back }
     }
 
     /// Gives committed events to their topic and to the board, if anybody watches them. Never waits.
     pub fn publish(&self, request: RequestId, events: &[RecordedEvent]) {
         self.board.publish(request, events, &*self.renderer);
+        // What vCenter reported is about the stage before.
+        lock(&self.hints).remove(&request);
         let Some(shared) = lock(&self.topics).get(&request).cloned() else { return };
         // A gap is closed by whoever loads the topic now, or by the next look at the journal's tail.
         shared.accept(events, &*self.renderer);
     }
 
-    /// Tells what vCenter reports of a running task, to those who watch now.
+    /// Tells what vCenter reports of a running task, to those who watch now and who come soon.
     pub fn publish_live(
         &self,
         request: RequestId,
@@ -104,11 +113,18 @@ impl Feed {
         percent: Option<u8>,
         details: Option<&str>,
     ) {
-        let Some(shared) = lock(&self.topics).get(&request).cloned() else { return };
-        if shared.announcements.receiver_count() > 0 {
-            let frame = Arc::new(self.renderer.live(stage, percent, details));
+        let frame = Arc::new(self.renderer.live(stage, percent, details));
+        lock(&self.hints).insert(request, (Instant::now(), Arc::clone(&frame)));
+        if let Some(shared) = lock(&self.topics).get(&request).cloned() {
             shared.announce(Announcement::Unnumbered(frame));
         }
+    }
+
+    /// What vCenter reported last of a request, if that was not long ago.
+    pub fn hint(&self, request: RequestId) -> Option<Arc<Unnumbered>> {
+        let hints = lock(&self.hints);
+        let (at, frame) = hints.get(&request)?;
+        (at.elapsed() < HINT_AGE_MAX).then(|| Arc::clone(frame))
     }
 
     /// Watches a request. `None` when there is no such request.
@@ -284,6 +300,7 @@ impl Feed {
     /// Forgets topics that nobody has watched for a while.
     fn sweep(&self) {
         self.board.sweep();
+        lock(&self.hints).retain(|_, (at, _)| at.elapsed() < HINT_AGE_MAX);
         lock(&self.topics).retain(|_, shared| {
             // The map's own reference is one; a subscription holds another.
             Arc::strong_count(shared) > 1 || lock(&shared.used).elapsed() < TOPIC_IDLE_MAX

@@ -61,15 +61,19 @@ enum Begin {
     Reset(&'static str),
 }
 
+/// The id of the newest event that an answer knows: who has asked can go on from there with the stream.
+const LAST_EVENT_ID: header::HeaderName = header::HeaderName::from_static("last-event-id");
+
 /// `GET /api/requests/{id}/provisioning-progress`
 pub(super) async fn progress(
     State(state): State<AppState>,
     Asking(viewer): Asking,
     Path(id): Path<String>,
-) -> Result<axum::Json<api::Progress>, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let progress = state.query.progress(&viewer, request_id(&id)?).await?;
     let progress = progress.ok_or_else(ApiError::no_such_request)?;
-    Ok(axum::Json(convert::progress_now(&progress)))
+    let last = [(LAST_EVENT_ID, state.epoch.id(progress.timeline.seq))];
+    Ok((last, axum::Json(convert::progress_now(&progress))))
 }
 
 /// `GET /api/requests/{id}/provisioning-progress/events`
@@ -250,6 +254,9 @@ fn sse_stream(
         let mut timers = Timers::new(&watched.state);
         let mut slow_was_told = false;
         let mut begin = Some(begin);
+        // Who comes while a task runs need not wait for its next report. Of an event that is sent
+        // below it is not: an event puts the report of its stage aside.
+        let mut hint = watched.state.query.hint(watched.reader.request());
         loop {
             if watched.reader.is_stale() {
                 begin = Some(Begin::Reset("the journal was restored to another state"));
@@ -274,6 +281,9 @@ fn sse_stream(
             }
             if ended {
                 break;
+            }
+            if let Some(hint) = hint.take() {
+                yield Ok(hint.sse.clone());
             }
             if !slow_was_told && let Some(timeline) = watched.reader.peek() {
                 timers.expect_slow(&timeline, watched.state.query.clock());
