@@ -12,7 +12,7 @@ mod time;
 
 pub use problem::{FieldError, Problem};
 pub use progress::{
-    Attempt, Basis, Estimate, Failure, Interruption, Progress, Stage, StageProgress, StageState,
+    Attempt, Basis, Estimate, Failure, Interruption, Late, Progress, Stage, StageProgress, StageState,
     Status, UndoState, UndoStep, Waiting, WaitingFor,
 };
 pub use request::{

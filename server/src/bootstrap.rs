@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::application::feed::{Feed, tail};
+use crate::application::feed::{Feed, forecast, tail};
 use crate::application::journal::Journal;
 use crate::application::progress_query::ProgressQuery;
 use crate::application::requests::{Requests, RequestsParts};
@@ -348,6 +348,13 @@ impl Parts {
                 ),
                 self.storage.doorbell.clone().run(self.shutdown.clone()),
                 Arc::clone(&self.saga).run(self.shutdown.clone()),
+                forecast::run(
+                    Arc::clone(&self.feed),
+                    self.storage.repository.clone(),
+                    Arc::clone(&self.vcenter),
+                    self.storage.clock.clone(),
+                    self.shutdown.clone(),
+                ),
                 self.look_at_vcenter(),
             )
         };

@@ -32,7 +32,8 @@ pub(crate) fn Eta(
     });
     let source = watch.memo(words::source_of_estimate);
     // As told by the server, for programs: what is shown is rounded and counts down.
-    let told_ms = watch.memo(|progress| progress.estimate.map(|estimate| estimate.remaining_ms));
+    let told_ms =
+        watch.memo(|progress| progress.estimate.as_ref().map(|estimate| estimate.remaining_ms));
     view! {
         <div class="eta">
             <p class="eta-answer" data-remaining-ms=move || told_ms.get()>

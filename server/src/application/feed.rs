@@ -22,12 +22,14 @@ use crate::domain::stage::VmProvisioningStage;
 use crate::domain::timeline::Timeline;
 
 pub mod board;
+pub mod forecast;
 pub mod log;
 pub mod subscription;
 pub mod tail;
 pub mod topic;
 
 pub use board::{Board, BoardNews, BoardReader, Taken};
+use forecast::Forecast;
 pub use subscription::{News, Subscription};
 pub use topic::{Accepted, Frame, FrameRenderer, Topic, Unnumbered};
 
@@ -74,6 +76,8 @@ pub(crate) struct SharedTopic {
     used: Mutex<Instant>,
     /// Set when the journal turned out to be another one: readers have to begin anew.
     is_stale: AtomicBool,
+    /// What its readers were told last of the time that is left.
+    forecast: Mutex<Forecast>,
 }
 
 /// What is announced to readers.
@@ -125,6 +129,12 @@ impl Feed {
         let hints = lock(&self.hints);
         let (at, frame) = hints.get(&request)?;
         (at.elapsed() < HINT_AGE_MAX).then(|| Arc::clone(frame))
+    }
+
+    /// The topics that somebody watches just now.
+    fn watched(&self) -> Vec<Arc<SharedTopic>> {
+        let is_watched = |shared: &&Arc<SharedTopic>| shared.announcements.receiver_count() > 0;
+        lock(&self.topics).values().filter(is_watched).cloned().collect()
     }
 
     /// Watches a request. `None` when there is no such request.
@@ -318,6 +328,7 @@ impl SharedTopic {
             loading: tokio::sync::Mutex::new(()),
             used: Mutex::new(Instant::now()),
             is_stale: AtomicBool::new(false),
+            forecast: Mutex::default(),
         }
     }
 

@@ -2,7 +2,6 @@
 //!
 //! Answered from the journal itself, so that whoever asks any server after a write sees that write.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -169,7 +168,6 @@ impl ProgressQuery {
         rows: &[RequestRow],
     ) -> Result<Vec<ProgressNow>, StoreError> {
         let requests: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
-        let mut learned: HashMap<String, Learned> = HashMap::new();
         let mut all = Vec::with_capacity(requests.len());
         let journals = self.repository.journals(&requests).await?;
         for (row, (request, events)) in rows.iter().zip(journals) {
@@ -177,15 +175,10 @@ impl ProgressQuery {
             if !viewer.may_see(&timeline.owner) {
                 continue;
             }
-            if !learned.contains_key(&timeline.spec.template) {
-                let of_template = self.learned(&timeline).await?;
-                learned.insert(timeline.spec.template.clone(), of_template);
-            }
+            // What is learned is kept for all requests that are alike.
+            let learned = self.learned(&timeline).await?;
             let now = self.clock.now();
-            let told = learned
-                .get(&timeline.spec.template)
-                .map(|learned| learned.tell(timeline.position(now)))
-                .unwrap_or_default();
+            let told = learned.tell(timeline.position(now));
             let hold = self.other_vcenter(&timeline, row.vcenter.as_ref());
             all.push(ProgressNow { timeline, now, told, hold });
         }
@@ -334,9 +327,9 @@ impl ProgressQuery {
         self.clock.now()
     }
 
-    async fn learned(&self, timeline: &Timeline) -> Result<Learned, StoreError> {
+    async fn learned(&self, timeline: &Timeline) -> Result<Arc<Learned>, StoreError> {
         let vcenter = timeline.vcenter.clone().or_else(|| self.vcenter.known());
-        self.repository.learned(vcenter.as_ref(), &timeline.spec.template).await
+        self.repository.learned(vcenter.as_ref(), &timeline.spec).await
     }
 
     async fn hold(&self, timeline: &Timeline) -> Result<Option<Hold>, StoreError> {

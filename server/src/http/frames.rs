@@ -7,10 +7,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use app::api;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{convert, text};
 use crate::application::feed::{Frame, FrameRenderer, Unnumbered};
+use crate::domain::estimate::Estimate;
 use crate::domain::event::RecordedEvent;
 use crate::domain::ports::journal_tail::{Horizon, JournalEpoch};
 use crate::domain::stage::VmProvisioningStage;
@@ -94,7 +96,12 @@ impl FrameRenderer for ProtocolFrames {
     ) -> Unnumbered {
         let stage = convert::stage(stage);
         let live = api::Live { stage, percent, details: details.map(str::to_owned) };
-        Unnumbered { sse: sse("live", None, &live) }
+        Unnumbered { sse: sse("live", None, &live), text: Bytes::new() }
+    }
+
+    fn estimate(&self, told: &Estimate, became_late: bool, now: DateTime<Utc>) -> Unnumbered {
+        let text = if became_late { text::late_line(now, told).into() } else { Bytes::new() };
+        Unnumbered { sse: sse("estimate", None, &convert::estimate(told)), text }
     }
 }
 

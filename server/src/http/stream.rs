@@ -160,6 +160,7 @@ async fn begin(
         return Ok(Begin::Reset("the last event id is beyond the journal"));
     }
     reader.seek(seq);
+    reader.miss_estimate();
     Ok(Begin::After)
 }
 
@@ -378,6 +379,9 @@ fn text_stream(
                         yield Ok(Bytes::from(text::outage_line(now, outage)));
                     }
                     outage_was_told = outage.is_some();
+                }
+                Wake::News(News::Unnumbered(frame)) if !frame.text.is_empty() => {
+                    yield Ok(frame.text.clone());
                 }
                 Wake::News(News::Frames | News::Unnumbered(_)) => {}
                 Wake::Quiet => timers.quiet_since = Instant::now(),

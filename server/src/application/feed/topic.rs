@@ -8,6 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use crate::domain::estimate::Estimate;
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::RequestId;
 use crate::domain::ports::journal_tail::{Horizon, JournalEpoch};
@@ -32,6 +33,9 @@ pub trait FrameRenderer: Send + Sync + fmt::Debug {
         percent: Option<u8>,
         details: Option<&str>,
     ) -> Unnumbered;
+
+    /// The frame of how long it will still take; a line of text only where a stage has become late.
+    fn estimate(&self, told: &Estimate, became_late: bool, now: DateTime<Utc>) -> Unnumbered;
 }
 
 /// One event as its readers get it, rendered once for all of them.
@@ -50,6 +54,8 @@ pub struct Frame {
 pub struct Unnumbered {
     /// As a Server-Sent Event.
     pub sse: Bytes,
+    /// As lines of plain text; empty for what is too fleeting for a line.
+    pub text: Bytes,
 }
 
 /// What became of an event that was given to a topic.

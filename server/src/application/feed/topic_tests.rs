@@ -1,7 +1,9 @@
+use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::estimate::Estimate;
 use crate::domain::event::VmEvent;
 use crate::domain::vm::tests_support::{journal, requested};
 
@@ -23,7 +25,11 @@ impl FrameRenderer for Numbers {
     }
 
     fn live(&self, _: VmProvisioningStage, _: Option<u8>, _: Option<&str>) -> Unnumbered {
-        Unnumbered { sse: Bytes::new() }
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
+    }
+
+    fn estimate(&self, _: &Estimate, _: bool, _: DateTime<Utc>) -> Unnumbered {
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
     }
 }
 
