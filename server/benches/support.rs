@@ -41,7 +41,8 @@ impl fmt::Display for Samples {
 }
 
 fn cell(duration: Duration) -> String {
-    format!("{:.2} ms", duration.as_secs_f64() * 1_000.0)
+    let micros = duration.as_secs_f64() * 1e6;
+    if micros < 50.0 { format!("{micros:.0} µs") } else { format!("{:.2} ms", micros / 1_000.0) }
 }
 
 /// One row of the table: what was measured, what beside it, and how they compare at both percentiles.

@@ -1,6 +1,6 @@
 //! Numbers that look like chance, the same for the same seed on every machine.
 
-/// A generator (SplitMix64).
+/// A generator (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub struct Chance(u64);
 

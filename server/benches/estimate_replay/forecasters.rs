@@ -1,8 +1,9 @@
 //! Ours, and those it is compared with, each written here from its description.
 
+use server::domain::estimate::{History, Learned, Position, RUNS_MAX, Run, Spent};
+use server::domain::stage::VmProvisioningStage as Stage;
+
 use super::histories::{STAGES, TrueRun};
-use crate::server_estimate::{History, Learned, Position, RUNS_MAX, Run, Spent};
-use crate::server_stage::VmProvisioningStage as Stage;
 
 /// What was said of the time that is left, in milliseconds: at 10, 50 and 90 %.
 pub type Said = [f64; 3];
@@ -119,7 +120,9 @@ pub fn moments(run: &TrueRun) -> Vec<(usize, Moment)> {
     let mut moments = Vec::new();
     for stage in 0..STAGES {
         let before: u64 = run.stages_ms[1..].iter().take(stage.saturating_sub(1)).sum();
-        for (kind, in_stage_ms) in [0, run.half_ms[stage], run.p95_ms[stage]].into_iter().enumerate() {
+        for (kind, in_stage_ms) in
+            [0, run.half_ms[stage], run.p95_ms[stage]].into_iter().enumerate()
+        {
             if in_stage_ms < run.stages_ms[stage] {
                 let since_start_ms = if stage == 0 { 0 } else { before + in_stage_ms };
                 moments.push((kind, Moment { stage, in_stage_ms, since_start_ms }));

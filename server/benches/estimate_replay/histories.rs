@@ -59,6 +59,14 @@ pub struct TrueRun {
     pub p95_ms: [u64; STAGES],
 }
 
+impl TrueRun {
+    /// One that was recorded: asked is when it is entered, at its half and shortly before its end.
+    pub fn recorded(template: u32, size: u32, stages_ms: [u64; STAGES]) -> Self {
+        let part = |parts: u64| stages_ms.map(|ms| ms * parts / 20);
+        Self { template, size, stages_ms, failed: None, half_ms: part(10), p95_ms: part(19) }
+    }
+}
+
 struct Template {
     median_ms: [f64; STAGES],
 }
@@ -68,13 +76,17 @@ pub fn runs(scenario: Scenario, seed: u64, count: u32) -> Vec<TrueRun> {
     let mut chance = Chance::new(seed.wrapping_mul(31).wrapping_add(scenario as u64));
     let templates = match scenario {
         Scenario::FewSamples => count / 8,
-        Scenario::Steady | Scenario::SlowDatastore | Scenario::TemplateChanged | Scenario::HeavyTail => 3,
+        Scenario::Steady
+        | Scenario::SlowDatastore
+        | Scenario::TemplateChanged
+        | Scenario::HeavyTail => 3,
     };
     let templates: Vec<Template> = (0..templates.max(1)).map(|_| template(&mut chance)).collect();
     let spreads = [0.5, 0.3, 0.3, 0.25, 0.4].map(|usual| usual * chance.factor(0.6, 1.5));
     let sizes = [0, 1, 2].map(|size| 1.0 + 0.25 * f64::from(size) * chance.part());
     let slower = chance.factor(2.0, 4.0);
-    let changed = if chance.happens(0.5) { chance.factor(2.0, 3.5) } else { chance.factor(0.3, 0.5) };
+    let changed =
+        if chance.happens(0.5) { chance.factor(2.0, 3.5) } else { chance.factor(0.3, 0.5) };
     (0..count)
         .map(|number| {
             let template = chance.one_of(u32::try_from(templates.len()).expect("few"));

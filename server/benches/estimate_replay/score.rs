@@ -1,7 +1,7 @@
 //! How good what was said was.
 
 use super::forecasters::{self, Past, Said};
-use super::histories::{Scenario, runs};
+use super::histories::TrueRun;
 
 /// Whose estimates are compared, ours first.
 pub const NAMES: [&str; 4] = ["ours", "plain average", "Coder", "Argo"];
@@ -29,10 +29,10 @@ pub struct Figures {
 
 impl Score {
     /// Lets all forecasters go through a world. Asked is whenever all of them have something to say.
-    pub fn replay(scenario: Scenario, seed: u64, count: u32) -> Self {
+    pub fn replay(runs: &[TrueRun]) -> Self {
         let mut past = Past::default();
         let mut score = Self::default();
-        for run in runs(scenario, seed, count) {
+        for &run in runs {
             if run.failed.is_none() {
                 let learned = past.learned(run.template, run.size);
                 for (kind, moment) in forecasters::moments(&run) {

@@ -22,9 +22,10 @@ mod stage_model;
 pub use history::{History, RUNS_MAX, Run, Spent, TIMED};
 pub use learned::Learned;
 
-/// From how many finished requests of the same template and size on these are called what an estimate is
-/// based on; with fewer it says that it is based on the template. (How much each counts is not
-/// switched here: it follows from how alike sizes and templates are.)
+/// From how many finished requests of the same template and size on an estimate is said to be based on
+/// these, rather than on the template.
+///
+/// How much each counts is not switched here: it follows from how alike sizes and templates are.
 pub const SAMPLES_ENOUGH: usize = 8;
 
 /// Which finished requests an estimate is learned from, in the first place.

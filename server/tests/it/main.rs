@@ -8,6 +8,7 @@
 
 mod embedded;
 mod estimate;
+mod estimate_replay;
 mod faults;
 mod http;
 mod journal;
