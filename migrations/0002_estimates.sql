@@ -24,3 +24,6 @@ alter table stage_durations
 -- The newest runs of the same template and size.
 create index stage_durations_size_idx
     on stage_durations (vcenter, template, cpus, memory_mib, finished_at desc);
+
+-- The newest runs that became ready, of all: what the estimates are judged by.
+create index stage_durations_ready_idx on stage_durations (finished_at desc) where ready;

@@ -9,6 +9,8 @@ mod film;
 mod headline;
 #[cfg(feature = "ssr")]
 mod history;
+#[cfg(feature = "ssr")]
+mod insights;
 mod liveness;
 mod moment;
 mod notification;
@@ -34,6 +36,8 @@ pub(crate) use film::{FILM_EVENTS, FILM_MEANING};
 pub(crate) use headline::{document_title, headline, source_of_estimate, waits_for};
 #[cfg(feature = "ssr")]
 pub(crate) use history::{HistoryRow, event_name, history_rows};
+#[cfg(feature = "ssr")]
+pub(crate) use insights::{against_average, counted, judged, over_time, range, range_held};
 pub(crate) use liveness::{Said, liveness, liveness_meaning, liveness_spoken};
 pub(crate) use moment::{utc, utc_full};
 #[cfg(feature = "hydrate")]

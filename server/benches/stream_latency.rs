@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use server::application::feed::{Feed, tail};
+use server::application::insights::Insights;
 use server::application::journal::{Journal, OpenRequest};
 use server::application::progress_query::ProgressQuery;
 use server::application::requests::{Accepted, Requests, RequestsParts};
@@ -47,6 +48,7 @@ use server::infrastructure::postgres::doorbell::PgDoorbell;
 use server::infrastructure::postgres::embedded::EmbeddedPostgres;
 use server::infrastructure::postgres::event_record::{SCHEMA_VERSION, encode};
 use server::infrastructure::postgres::event_store::PgEventStore;
+use server::infrastructure::postgres::insights::PgInsights;
 use server::infrastructure::postgres::leases::PgLeases;
 use server::infrastructure::postgres::progress::PgProgressRepository;
 use server::infrastructure::postgres::tail::PgJournalTail;
@@ -206,7 +208,7 @@ async fn compose(
         store.clone(),
         repository.clone(),
         Arc::clone(&vcenter),
-        clock,
+        clock.clone(),
         Arc::clone(&feed),
         Arc::new(doorbell.clone()),
     ));
@@ -225,7 +227,9 @@ async fn compose(
         query,
         requests: Arc::clone(&requests),
         epoch,
+        insights: Arc::new(Insights::new(Arc::new(PgInsights::new(pool.clone())), clock.clone())),
         streams: Arc::new(Semaphore::new(10_000)),
+        streams_max: 10_000,
         ready: Arc::new(AtomicBool::new(true)),
         shutdown: shutdown.clone(),
         vcenter_name: "simulated vCenter".into(),

@@ -4,6 +4,7 @@
 //! ([`trigger_provisioning`]) makes or removes a VM.
 
 pub mod feed;
+pub mod insights;
 pub mod journal;
 pub mod progress_projection;
 pub mod progress_query;

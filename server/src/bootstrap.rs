@@ -18,6 +18,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::application::feed::{Feed, forecast, tail};
+use crate::application::insights::Insights;
 use crate::application::journal::Journal;
 use crate::application::progress_query::ProgressQuery;
 use crate::application::requests::{Requests, RequestsParts};
@@ -275,12 +276,15 @@ impl Parts {
             journal,
             driving,
         }));
+        let insights = Arc::new(Insights::new(storage.insights.clone(), clock.clone()));
         let (connections_max, streams) = places(config.max_streams);
         let state = AppState {
             query,
             requests,
             epoch,
+            insights,
             streams: Arc::new(Semaphore::new(streams)),
+            streams_max: streams,
             ready: Arc::new(AtomicBool::new(false)),
             shutdown: shutdown.clone(),
             vcenter_name: name.into(),

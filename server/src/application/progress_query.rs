@@ -2,6 +2,7 @@
 //!
 //! Answered from the journal itself, so that whoever asks any server after a write sees that write.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -18,6 +18,10 @@ use crate::domain::stage::VmProvisioningStage as Stage;
 use crate::domain::timeline::{Attempt, Resumption, StageState, StageTimes, Timeline};
 use crate::domain::vm::VmStatus;
 
+mod insights;
+
+pub use insights::insights;
+
 /// What the person who waits is told from `slowAfterMs` on.
 pub const SLOW_MESSAGE: &str = "Provisioning is taking longer than usual...";
 

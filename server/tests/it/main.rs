@@ -11,6 +11,7 @@ mod estimate;
 mod estimate_replay;
 mod faults;
 mod http;
+mod insights;
 mod journal;
 mod layering;
 mod restart;

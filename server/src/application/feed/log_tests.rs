@@ -1,10 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
 use crate::application::feed::topic::{Frame, Unnumbered};
+use crate::domain::estimate::Estimate;
 use crate::domain::event::VmEvent;
 use crate::domain::ports::journal_tail::JournalEpoch;
 use crate::domain::stage::VmProvisioningStage;
@@ -29,7 +31,11 @@ impl FrameRenderer for Plain {
     }
 
     fn live(&self, _: VmProvisioningStage, _: Option<u8>, _: Option<&str>) -> Unnumbered {
-        Unnumbered { sse: Bytes::new() }
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
+    }
+
+    fn estimate(&self, _: &Estimate, _: bool, _: DateTime<Utc>) -> Unnumbered {
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
     }
 }
 
@@ -103,6 +109,9 @@ fn large_frames_are_kept_up_to_a_size_and_the_newest_always() {
             details: Option<&str>,
         ) -> Unnumbered {
             Plain.live(stage, percent, details)
+        }
+        fn estimate(&self, told: &Estimate, late: bool, now: DateTime<Utc>) -> Unnumbered {
+            Plain.estimate(told, late, now)
         }
     }
     let events = events(1);
