@@ -15,7 +15,7 @@ use super::log::{After, BoardLog};
 use super::topic::FrameRenderer;
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{RequestId, Viewer};
-use crate::domain::ports::event_store::{EventStore, StoreError};
+use crate::domain::ports::event_store::{EventStore, Outage, StoreError};
 use crate::domain::ports::journal_tail::Horizon;
 
 /// How long the log is filled after its last reader left: a page that reloads finds it again.
@@ -37,6 +37,14 @@ struct State {
     log: BoardLog,
     /// When somebody read last; `None` while the log is not filled.
     used: Option<Instant>,
+    /// How often the journal turned out to be another one.
+    journals: u64,
+}
+
+impl State {
+    fn new(horizon: Horizon) -> Self {
+        Self { log: BoardLog::new(horizon), used: None, journals: 0 }
+    }
 }
 
 impl Board {
@@ -84,11 +92,18 @@ impl Board {
 
     /// Says that everything below `horizon` was given to the log.
     pub(super) fn reached(&self, horizon: &Horizon) {
-        lock(&self.state)
-            .get_or_insert_with(|| State { log: BoardLog::new(horizon.clone()), used: None })
-            .log
-            .reached(horizon);
+        lock(&self.state).get_or_insert_with(|| State::new(horizon.clone())).log.reached(horizon);
         self.begun.send_replace(true);
+    }
+
+    /// The journal is another one than before: nothing in the log is true any more.
+    pub(super) fn begin_anew(&self, horizon: &Horizon) {
+        let mut state = lock(&self.state);
+        let Some(state) = state.as_mut() else { return };
+        state.log.clear();
+        state.log.reached(horizon);
+        state.journals += 1;
+        self.announcements.send_replace(state.log.end());
     }
 
     /// Stops filling the log when nobody has read it for a while.
@@ -123,13 +138,21 @@ impl Board {
     }
 
     /// The log's end, from which on it is filled, and its horizon.
-    fn join(&self) -> (u64, Horizon) {
+    fn join(&self) -> Place {
         let mut state = lock(&self.state);
-        let state = state
-            .get_or_insert_with(|| State { log: BoardLog::new(Horizon::beginning()), used: None });
+        let state = state.get_or_insert_with(|| State::new(Horizon::beginning()));
         state.used = Some(Instant::now());
-        (state.log.end(), state.log.horizon().clone())
+        let (cursor, horizon) = (state.log.end(), state.log.horizon().clone());
+        Place { cursor, horizon, journals: state.journals }
     }
+}
+
+/// Where a reader is in the log.
+#[derive(Debug)]
+struct Place {
+    cursor: u64,
+    horizon: Horizon,
+    journals: u64,
 }
 
 /// One reader's place in the log.
@@ -138,9 +161,8 @@ pub struct BoardReader {
     board: Arc<Board>,
     viewer: Viewer,
     announcements: watch::Receiver<u64>,
-    degraded: watch::Receiver<Option<String>>,
-    cursor: u64,
-    horizon: Horizon,
+    outage: watch::Receiver<Option<Outage>>,
+    place: Place,
 }
 
 /// What a reader takes from the log.
@@ -150,6 +172,8 @@ pub enum Taken {
     Frames(Vec<Bytes>),
     /// The log does not go back so far: read the journal from the horizon.
     Missed,
+    /// The journal is another one than before: what was read of it is no longer true.
+    OtherJournal,
 }
 
 /// Why a reader of the board was woken.
@@ -157,47 +181,55 @@ pub enum Taken {
 pub enum BoardNews {
     /// There may be more frames.
     Frames,
-    /// The journal cannot be seen any more, for this reason, or can be seen again.
-    Degraded(Option<String>),
+    /// The journal cannot be seen or does not go on, or it does again.
+    Degraded,
 }
 
 impl BoardReader {
     pub(super) async fn new(
         board: Arc<Board>,
         viewer: Viewer,
-        mut degraded: watch::Receiver<Option<String>>,
+        mut outage: watch::Receiver<Option<Outage>>,
     ) -> Self {
         board.horizon().await;
         // Before the place is taken, so that the log counts this reader.
         let announcements = board.announcements.subscribe();
-        let (cursor, horizon) = board.join();
-        if degraded.borrow().is_some() {
-            // Who comes while the journal cannot be seen is told so too.
-            degraded.mark_changed();
+        let place = board.join();
+        if outage.borrow().is_some() {
+            // Who comes meanwhile is told so too.
+            outage.mark_changed();
         }
-        Self { board, viewer, announcements, degraded, cursor, horizon }
+        Self { board, viewer, announcements, outage, place }
     }
 
     /// Where to go on from.
     pub fn horizon(&self) -> &Horizon {
-        &self.horizon
+        &self.place.horizon
+    }
+
+    /// What keeps the journal from being seen, or from going on, just now.
+    pub fn outage(&self) -> Option<Outage> {
+        *self.outage.borrow()
     }
 
     /// Goes to the end of the log. What is not in the journal after this will be in the log.
     pub fn go_to_end(&mut self) {
-        (self.cursor, self.horizon) = self.board.join();
+        self.place = self.board.join();
     }
 
     /// The frames after the cursor that the viewer may see. Moves the cursor.
     pub fn take(&mut self) -> Taken {
         let state = lock(&self.board.state);
         let Some(state) = state.as_ref() else { return Taken::Frames(Vec::new()) };
-        match state.log.after(self.cursor) {
+        if state.journals != self.place.journals {
+            return Taken::OtherJournal;
+        }
+        match state.log.after(self.place.cursor) {
             After::Missed => Taken::Missed,
             After::Frames(frames, cursor) => {
                 // The cursor is at the log's end now, so everything below the log's horizon is taken.
-                self.horizon = state.log.horizon().clone();
-                self.cursor = cursor;
+                self.place.horizon = state.log.horizon().clone();
+                self.place.cursor = cursor;
                 let mine = frames.iter().filter(|frame| self.viewer.may_see(&frame.owner));
                 Taken::Frames(mine.map(|frame| frame.sse.clone()).collect())
             }
@@ -213,8 +245,9 @@ impl BoardReader {
         tokio::select! {
             // An error cannot be: we hold the sender.
             _ = self.announcements.changed() => BoardNews::Frames,
-            Ok(()) = self.degraded.changed() => {
-                BoardNews::Degraded(self.degraded.borrow_and_update().clone())
+            Ok(()) = self.outage.changed() => {
+                self.outage.mark_unchanged();
+                BoardNews::Degraded
             }
         }
     }
