@@ -226,6 +226,10 @@ impl Feed {
     /// Brings every watched topic of `heads` up to date, and the board.
     async fn take_heads(&self, heads: &[(RequestId, u32)]) -> Result<(), StoreError> {
         self.board.take_heads(heads, &*self.store, &*self.renderer).await?;
+        self.catch_up_all(heads).await
+    }
+
+    async fn catch_up_all(&self, heads: &[(RequestId, u32)]) -> Result<(), StoreError> {
         for (request, seq) in heads {
             let shared = lock(&self.topics).get(request).cloned();
             if let Some(shared) = shared {
@@ -254,7 +258,7 @@ impl Feed {
                 return Ok(false);
             }
             let heads: Vec<_> = found.iter().map(|found| (found.request, found.head)).collect();
-            self.take_heads(&heads).await?;
+            self.catch_up_all(&heads).await?;
         }
         Ok(!self.was_put_back.load(Ordering::Relaxed))
     }
@@ -266,17 +270,17 @@ impl Feed {
 
     /// The journal that is seen is this one. If it was another one before, all that was told of that
     /// one is forgotten, and its readers begin anew.
-    fn set_journal(&self, journal: &JournalEpoch) {
+    fn set_journal(&self, journal: &JournalEpoch, horizon: &Horizon) {
         if !self.renderer.set_journal(journal) {
             return;
         }
         self.was_put_back.store(false, Ordering::Relaxed);
         warn!("the journal is another one than before, as after a restore: readers begin anew");
-        self.board.forget();
         for (_, shared) in lock(&self.topics).drain() {
             shared.is_stale.store(true, Ordering::Relaxed);
             shared.announce(Announcement::Head);
         }
+        self.board.begin_anew(horizon);
     }
 
     /// A write failed. When PostgreSQL takes none just now readers are told so at once: that it can be

@@ -3,6 +3,7 @@
 //! A numbered frame is a pure function of the journal's rows up to its number: the same bytes from every
 //! server, after every restart, for ever.
 
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use app::api;
@@ -37,17 +38,17 @@ impl Epoch {
 
     /// The id of an event of the board: where to go on from.
     pub fn board_id(&self, horizon: &Horizon) -> String {
-        self.prefixed(&horizon.0)
+        self.before(&horizon.0)
     }
 
     /// An event's id.
     pub fn id(&self, seq: u32) -> String {
-        self.prefixed(&seq.to_string())
+        self.before(&seq)
     }
 
-    fn prefixed(&self, number: &str) -> String {
+    fn before(&self, place: &dyn fmt::Display) -> String {
         let epoch = self.get();
-        format!("{}.{number}", epoch.as_ref().map_or("unknown", |epoch| epoch.0.as_str()))
+        format!("{}.{place}", epoch.as_ref().map_or("unknown", |epoch| epoch.0.as_str()))
     }
 
     fn get(&self) -> Option<JournalEpoch> {

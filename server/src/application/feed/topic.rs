@@ -17,8 +17,11 @@ use crate::domain::timeline::Timeline;
 
 /// Draws frames. A numbered frame depends on the journal up to its event and on nothing else.
 pub trait FrameRenderer: Send + Sync + fmt::Debug {
-    /// From now on frames are of this journal; whether they were of another one before.
-    fn set_journal(&self, journal: &JournalEpoch) -> bool;
+    /// From now on frames are of this journal; whether they were of another one before. Never, where
+    /// frames do not show which journal they are of.
+    fn set_journal(&self, _journal: &JournalEpoch) -> bool {
+        false
+    }
 
     /// The frame of `event`, with the timeline as of it.
     fn frame(&self, timeline: &Timeline, event: &RecordedEvent) -> Frame;
