@@ -194,8 +194,7 @@ mod tests {
 
     #[test]
     fn a_title_moves_in_steps() {
-        let in_title =
-            |ms| remaining_in_title(&Outlook { span_ms: Some((ms, ms)), outlived: None });
+        let in_title = |ms| remaining_in_title(&Outlook { span_ms: Some((ms, ms)), late: None });
         for (ms, words) in [
             (0, "any moment"),
             (7_000, "about 10 s"),
@@ -205,7 +204,7 @@ mod tests {
         ] {
             assert_eq!(in_title(ms).as_deref(), Some(words));
         }
-        assert_eq!(remaining_in_title(&Outlook { span_ms: None, outlived: None }), None);
+        assert_eq!(remaining_in_title(&Outlook { span_ms: None, late: None }), None);
     }
 
     #[test]
