@@ -83,6 +83,8 @@ impl Pace {
 
 /// A stage that took so many times as long as usual was slow.
 const SLOW_TIMES: u64 = 2;
+/// And took at least so many milliseconds longer: nobody minds less.
+const SLOW_BY_MS: u64 = 1_000;
 
 /// Milliseconds from `from` to `now_ms`, 0 if that lies ahead.
 pub(crate) fn since(from: Timestamp, now_ms: i64) -> u64 {
@@ -189,7 +191,9 @@ pub(crate) fn lanes(progress: &Progress) -> Vec<Lane> {
         usual_part: stage.typical_ms.map(part),
         pace: match stage.typical_ms {
             _ if stage.state == StageState::Failed => Pace::Failed,
-            Some(usual) if took_ms > usual.saturating_mul(SLOW_TIMES) => Pace::Slow,
+            Some(usual) if took_ms > usual.saturating_mul(SLOW_TIMES).max(usual + SLOW_BY_MS) => {
+                Pace::Slow
+            }
             Some(_) | None => Pace::Usual,
         },
     };

@@ -22,11 +22,9 @@ pub(crate) fn Eta(
         match progress.status {
             // The answer says it already.
             Status::Ready | Status::Cancelled => None,
-            Status::Failed | Status::NeedsAttention => {
-                Some(format!("after {}", words::duration(elapsed_ms)))
-            }
+            Status::Failed | Status::NeedsAttention => Some(words::after(elapsed_ms)),
             Status::Queued | Status::Provisioning | Status::Undoing => {
-                Some(format!("{} so far", words::elapsed(elapsed_ms)))
+                Some(words::so_far(elapsed_ms))
             }
         }
     });
