@@ -6,11 +6,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use super::PATIENCE;
 
 /// What the feed logs when it reads a journal.
 const READ: &str = "the journal is read on from";
@@ -83,12 +86,19 @@ impl Program {
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
-        let mut connection = TcpStream::connect(address).await.expect("a connection");
-        connection.write_all(request.as_bytes()).await.expect("a request");
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).await.expect("an answer");
-        let (_, rest) = answer.split_once("\"events\":\"").expect("a link to the stream");
-        rest.split('"').next().expect("its end").to_owned()
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let mut connection = TcpStream::connect(address).await.expect("a connection");
+            connection.write_all(request.as_bytes()).await.expect("a request");
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer).await.expect("an answer");
+            if let Some((_, rest)) = answer.split_once("\"events\":\"") {
+                return rest.split('"').next().expect("its end").to_owned();
+            }
+            // Over a shared PostgreSQL it answers before the schema is there.
+            assert!(answer.starts_with("HTTP/1.1 503") && Instant::now() < give_up, "{answer}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Ends it by a signal, and waits until it is gone.
