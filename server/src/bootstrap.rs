@@ -24,6 +24,7 @@ use crate::application::requests::{Requests, RequestsParts};
 use crate::application::trigger_provisioning::TriggerProvisioning;
 use crate::application::trigger_provisioning::driving::Driving;
 use crate::application::vcenter::CurrentVcenter;
+use crate::application::vcenter_health::{Listeners, VcenterHealth};
 use crate::config::Config;
 use crate::domain::ports::journal_tail::JournalTail;
 use crate::http::frames::{Epoch, ProtocolFrames};
@@ -39,6 +40,7 @@ pub mod vsphere;
 
 use capacity::places;
 use storage::Storage;
+pub use storage::WritePorts;
 use vsphere::Vsphere;
 
 /// How long is waited before PostgreSQL is tried again at the start.
@@ -91,6 +93,20 @@ impl Server {
         stalled_max: Duration,
         connect: impl FnOnce(&Config) -> anyhow::Result<Vsphere>,
     ) -> anyhow::Result<Self> {
+        Self::start_between(config, connect, |ports| ports).await
+    }
+
+    /// The same with something of the caller's between the server and what it writes to: `between`
+    /// gets the ports that PostgreSQL implements, and gives back those that are used.
+    ///
+    /// # Errors
+    ///
+    /// As [`start_with`](Self::start_with).
+    pub async fn start_between(
+        config: Config,
+        connect: impl FnOnce(&Config) -> anyhow::Result<Vsphere>,
+        between: impl FnOnce(WritePorts) -> WritePorts,
+    ) -> anyhow::Result<Self> {
         install_tls();
         let listener = listen(config.listen).await.with_context(|| {
             format!("{} cannot be listened on; set STAGEWATCH_LISTEN to a free one", config.listen)
@@ -110,7 +126,9 @@ impl Server {
             }
         };
         let session = vsphere.session.clone();
-        let parts = Parts::new(config, Storage::new(options), vsphere, embedded.is_none());
+        let storage = Storage::new(options);
+        let ports = between(storage.write_ports());
+        let parts = Parts::new(config, storage, ports, vsphere, embedded.is_none());
         let mut server = Self {
             address,
             shutdown: parts.shutdown.clone(),
@@ -221,18 +239,27 @@ struct Parts {
     saga: Arc<TriggerProvisioning>,
     feed: Arc<Feed>,
     vcenter: Arc<CurrentVcenter>,
+    listeners: Listeners,
     connections_max: usize,
     /// Whether PostgreSQL may be away at the start.
     wait_for_database: bool,
 }
 
 impl Parts {
-    fn new(config: Config, storage: Storage, vsphere: Vsphere, wait_for_database: bool) -> Self {
+    fn new(
+        config: Config,
+        storage: Storage,
+        ports: WritePorts,
+        vsphere: Vsphere,
+        wait_for_database: bool,
+    ) -> Self {
         let Vsphere { port, name, simulated, session: _ } = vsphere;
-        let Storage { store, repository, clock, leases, .. } = &storage;
+        let Storage { repository, clock, .. } = &storage;
+        let WritePorts { store, leases, doorbell } = ports;
         let (wake, driving) = (Arc::new(Notify::new()), Arc::new(Driving::default()));
         let shutdown = CancellationToken::new();
         let vcenter = Arc::new(CurrentVcenter::new(Arc::clone(&port)));
+        let health = Arc::new(VcenterHealth::new(Arc::clone(&port), clock.clone()));
         let epoch = Epoch::default();
         let renderer = Arc::new(ProtocolFrames::new(epoch.clone()));
         let feed = Arc::new(Feed::new(store.clone(), renderer));
@@ -242,13 +269,14 @@ impl Parts {
             Arc::clone(&vcenter),
             clock.clone(),
             Arc::clone(&feed),
-            Arc::new(storage.doorbell.clone()),
+            doorbell,
         ));
         let saga = Arc::new(TriggerProvisioning {
             journal: Arc::clone(&journal),
             leases: leases.clone(),
             vsphere: Arc::clone(&port),
             vcenter: Arc::clone(&vcenter),
+            health: Arc::clone(&health),
             feed: Arc::clone(&feed),
             clock: clock.clone(),
             worker: Uuid::now_v7().to_string(),
@@ -262,13 +290,22 @@ impl Parts {
             repository.clone(),
             Arc::clone(&feed),
             Arc::clone(&vcenter),
+            Arc::clone(&health),
             clock.clone(),
         ));
+        let listeners = Listeners {
+            feed: Arc::clone(&feed),
+            vcenter: Arc::clone(&vcenter),
+            repository: repository.clone(),
+            leases,
+            wake: Arc::clone(&wake),
+        };
         let requests = Arc::new(Requests::new(RequestsParts {
-            store: store.clone(),
+            store,
             repository: repository.clone(),
             vsphere: port,
             vcenter: Arc::clone(&vcenter),
+            health,
             limits: config.spec_limits(),
             slow_after: config.slow_after,
             wake,
@@ -287,7 +324,17 @@ impl Parts {
             simulated,
             site_dir: site_dir(config.site_dir),
         };
-        Self { storage, shutdown, state, saga, feed, vcenter, connections_max, wait_for_database }
+        Self {
+            storage,
+            shutdown,
+            state,
+            saga,
+            feed,
+            vcenter,
+            listeners,
+            connections_max,
+            wait_for_database,
+        }
     }
 
     /// Brings the schema up to date and learns which journal it is.
@@ -348,6 +395,7 @@ impl Parts {
                 ),
                 self.storage.doorbell.clone().run(self.shutdown.clone()),
                 Arc::clone(&self.saga).run(self.shutdown.clone()),
+                self.saga.health.watch(&self.listeners, self.shutdown.clone()),
                 self.look_at_vcenter(),
             )
         };

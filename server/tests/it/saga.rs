@@ -1,5 +1,6 @@
 //! The saga from end to end: what is recorded, in which order, and what is left in vCenter.
 
+mod breaker;
 mod cancel;
 mod failures;
 mod names;

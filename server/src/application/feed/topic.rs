@@ -8,6 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use crate::application::breaker::VcenterOutage;
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::RequestId;
 use crate::domain::ports::journal_tail::{Horizon, JournalEpoch};
@@ -32,6 +33,14 @@ pub trait FrameRenderer: Send + Sync + fmt::Debug {
         percent: Option<u8>,
         details: Option<&str>,
     ) -> Unnumbered;
+
+    /// The frame that says that a request waits for vCenter, which is away, or does so no more.
+    fn outage(
+        &self,
+        timeline: &Timeline,
+        outage: Option<&VcenterOutage>,
+        now: DateTime<Utc>,
+    ) -> Unnumbered;
 }
 
 /// One event as its readers get it, rendered once for all of them.
@@ -50,6 +59,8 @@ pub struct Frame {
 pub struct Unnumbered {
     /// As a Server-Sent Event.
     pub sse: Bytes,
+    /// As lines of plain text; empty for what is too fleeting for a line.
+    pub text: Bytes,
 }
 
 /// What became of an event that was given to a topic.

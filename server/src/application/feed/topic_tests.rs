@@ -23,7 +23,11 @@ impl FrameRenderer for Numbers {
     }
 
     fn live(&self, _: VmProvisioningStage, _: Option<u8>, _: Option<&str>) -> Unnumbered {
-        Unnumbered { sse: Bytes::new() }
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
+    }
+
+    fn outage(&self, _: &Timeline, _: Option<&VcenterOutage>, _: DateTime<Utc>) -> Unnumbered {
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
     }
 }
 

@@ -200,6 +200,7 @@ impl Shared {
                 now,
                 timing: &self.timing,
                 task_fault: plan.task_fault(),
+                hangs: plan.hangs(),
                 holds_addresses: self.plans.holds_addresses(),
             };
             act(inventory, &rules)
@@ -215,6 +216,7 @@ impl Shared {
     /// after how long it wants to look again; a change in the inventory wakes it anyway.
     async fn wait<T: PartialEq>(
         &self,
+        operation: Operation,
         seen: Option<&T>,
         wait: Duration,
         look: impl Fn(&Inventory, Millis) -> Result<(T, Option<Duration>), ApiError>,
@@ -222,6 +224,7 @@ impl Shared {
         let end = Instant::now() + wait;
         let mut changes = self.changes.subscribe();
         loop {
+            self.plans.reach(operation)?;
             let (found, again) = self.look(&look)?;
             let left = end.saturating_duration_since(Instant::now());
             if seen != Some(&found) || left.is_zero() {
@@ -351,7 +354,7 @@ impl VcenterApi for SimulatedVcenter {
             let until_end = Duration::from_millis(found.ends.saturating_sub(now));
             Ok((found.info(now), Some(until_end.min(interval))))
         };
-        let info = shared.wait(seen, wait, look).await?;
+        let info = shared.wait(Operation::WaitForTask, seen, wait, look).await?;
         shared.plans.leave(&plan).await?;
         Ok(info)
     }
@@ -371,7 +374,7 @@ impl VcenterApi for SimulatedVcenter {
             let again = next.min().map(|at| Duration::from_millis(at.saturating_sub(now)));
             Ok((guest::guest(found, now), again))
         };
-        let info = shared.wait(seen, wait, look).await?;
+        let info = shared.wait(Operation::WaitForGuest, seen, wait, look).await?;
         shared.plans.leave(&plan).await?;
         Ok(info)
     }
