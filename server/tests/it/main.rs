@@ -11,6 +11,7 @@ mod estimate;
 mod faults;
 mod http;
 mod journal;
+mod kills;
 mod layering;
 mod restart;
 mod rolling;
