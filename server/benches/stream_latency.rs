@@ -27,6 +27,7 @@ use server::application::progress_query::ProgressQuery;
 use server::application::requests::{Accepted, Requests, RequestsParts};
 use server::application::trigger_provisioning::driving::Driving;
 use server::application::vcenter::CurrentVcenter;
+use server::application::vcenter_health::VcenterHealth;
 use server::config::Config;
 use server::domain::event::{NewEvent, RecordedEvent};
 use server::domain::ids::{LeaseEpoch, MoRef, Owner, RequestId, VcenterId, Viewer};
@@ -193,11 +194,13 @@ async fn compose(
     let renderer = Arc::new(ProtocolFrames::new(epoch.clone()));
     let feed = Arc::new(Feed::new(store.clone(), renderer));
     let shutdown = CancellationToken::new();
+    let health = Arc::new(VcenterHealth::new(Arc::clone(&vsphere), clock.clone()));
     let query = Arc::new(ProgressQuery::new(
         store.clone(),
         repository.clone(),
         Arc::clone(&feed),
         Arc::clone(&vcenter),
+        Arc::clone(&health),
         clock.clone(),
     ));
     let look = Arc::new(Notify::new());
@@ -215,6 +218,7 @@ async fn compose(
         repository,
         vsphere,
         vcenter,
+        health,
         limits: config.spec_limits(),
         slow_after: config.slow_after,
         wake: Arc::new(Notify::new()),

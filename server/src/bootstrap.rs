@@ -35,22 +35,18 @@ use crate::infrastructure::postgres::embedded::EmbeddedPostgres;
 use crate::infrastructure::vsphere::soap::SoapClient;
 
 mod capacity;
+mod listen;
 mod storage;
 pub mod vsphere;
 
 use capacity::places;
+use listen::listen;
 use storage::Storage;
 pub use storage::WritePorts;
 use vsphere::Vsphere;
 
 /// How long is waited before PostgreSQL is tried again at the start.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
-
-/// How long a busy address is tried again: a server that was killed frees its own within moments.
-const LISTEN_PATIENCE: Duration = Duration::from_secs(2);
-
-/// The pause between those tries.
-const LISTEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long connections to PostgreSQL may take to close: on a dead link they never would.
 const CLOSE_MAX: Duration = Duration::from_secs(3);
@@ -189,22 +185,6 @@ async fn stop_database(embedded: Option<Arc<EmbeddedPostgres>>) -> anyhow::Resul
     Ok(embedded.stop().await?)
 }
 
-/// Takes the address; one that is still held by a predecessor that is just ending is tried again.
-async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let deadline = tokio::time::Instant::now() + LISTEN_PATIENCE;
-    loop {
-        match TcpListener::bind(address).await {
-            Err(error)
-                if error.kind() == std::io::ErrorKind::AddrInUse
-                    && tokio::time::Instant::now() < deadline =>
-            {
-                tokio::time::sleep(LISTEN_PAUSE).await;
-            }
-            bound => return bound,
-        }
-    }
-}
-
 /// rustls has no default provider of its own here; a second start in one process finds it set.
 fn install_tls() {
     rustls::crypto::ring::default_provider().install_default().ok();
@@ -239,7 +219,6 @@ struct Parts {
     saga: Arc<TriggerProvisioning>,
     feed: Arc<Feed>,
     vcenter: Arc<CurrentVcenter>,
-    listeners: Listeners,
     connections_max: usize,
     /// Whether PostgreSQL may be away at the start.
     wait_for_database: bool,
@@ -273,7 +252,7 @@ impl Parts {
         ));
         let saga = Arc::new(TriggerProvisioning {
             journal: Arc::clone(&journal),
-            leases: leases.clone(),
+            leases,
             vsphere: Arc::clone(&port),
             vcenter: Arc::clone(&vcenter),
             health: Arc::clone(&health),
@@ -293,13 +272,6 @@ impl Parts {
             Arc::clone(&health),
             clock.clone(),
         ));
-        let listeners = Listeners {
-            feed: Arc::clone(&feed),
-            vcenter: Arc::clone(&vcenter),
-            repository: repository.clone(),
-            leases,
-            wake: Arc::clone(&wake),
-        };
         let requests = Arc::new(Requests::new(RequestsParts {
             store,
             repository: repository.clone(),
@@ -324,16 +296,17 @@ impl Parts {
             simulated,
             site_dir: site_dir(config.site_dir),
         };
-        Self {
-            storage,
-            shutdown,
-            state,
-            saga,
-            feed,
-            vcenter,
-            listeners,
-            connections_max,
-            wait_for_database,
+        Self { storage, shutdown, state, saga, feed, vcenter, connections_max, wait_for_database }
+    }
+
+    /// Who must hear when vCenter goes away and comes back.
+    fn listeners(&self) -> Listeners {
+        Listeners {
+            feed: Arc::clone(&self.feed),
+            vcenter: Arc::clone(&self.vcenter),
+            repository: self.storage.repository.clone(),
+            leases: Arc::clone(&self.saga.leases),
+            wake: Arc::clone(&self.saga.wake),
         }
     }
 
@@ -395,7 +368,7 @@ impl Parts {
                 ),
                 self.storage.doorbell.clone().run(self.shutdown.clone()),
                 Arc::clone(&self.saga).run(self.shutdown.clone()),
-                self.saga.health.watch(&self.listeners, self.shutdown.clone()),
+                self.saga.health.watch(self.listeners(), self.shutdown.clone()),
                 self.look_at_vcenter(),
             )
         };

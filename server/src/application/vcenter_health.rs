@@ -90,7 +90,7 @@ impl VcenterHealth {
     }
 
     /// Probes vCenter while it is away, and tells `listeners` of each change, until `shutdown`.
-    pub async fn watch(&self, listeners: &Listeners, shutdown: CancellationToken) {
+    pub async fn watch(&self, listeners: Listeners, shutdown: CancellationToken) {
         let probes = async {
             loop {
                 self.probe_when_due().await;
@@ -100,7 +100,7 @@ impl VcenterHealth {
             let mut outage = self.outage.subscribe();
             while outage.changed().await.is_ok() {
                 let now = outage.borrow_and_update().clone();
-                self.listen(listeners, now).await;
+                self.listen(&listeners, now).await;
             }
         };
         let both = async { tokio::join!(probes, changes) };

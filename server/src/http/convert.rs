@@ -77,7 +77,7 @@ pub fn progress_now(progress: &ProgressNow) -> api::Progress {
             });
         }
         Some(Hold::Outage(outage)) => {
-            wire.waiting = Some(waiting_for_vcenter(timeline, outage, *now))
+            wire.waiting = Some(waiting_for_vcenter(timeline, outage, *now));
         }
         Some(Hold::OtherVcenter) => {
             let reason = "this request belongs to another vCenter than the one this server works \

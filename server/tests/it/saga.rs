@@ -5,6 +5,7 @@ mod cancel;
 mod failures;
 mod names;
 mod retry;
+mod steps;
 pub(crate) mod story;
 mod takeover;
 mod vcsim;

@@ -1,9 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::application::breaker::Outage;
 use crate::application::feed::topic::{Frame, Unnumbered};
 use crate::domain::event::VmEvent;
 use crate::domain::ports::journal_tail::JournalEpoch;
@@ -29,7 +31,11 @@ impl FrameRenderer for Plain {
     }
 
     fn live(&self, _: VmProvisioningStage, _: Option<u8>, _: Option<&str>) -> Unnumbered {
-        Unnumbered { sse: Bytes::new() }
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
+    }
+
+    fn outage(&self, _: &Timeline, _: Option<&Outage>, _: DateTime<Utc>) -> Unnumbered {
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
     }
 }
 
@@ -103,6 +109,14 @@ fn large_frames_are_kept_up_to_a_size_and_the_newest_always() {
             details: Option<&str>,
         ) -> Unnumbered {
             Plain.live(stage, percent, details)
+        }
+        fn outage(
+            &self,
+            timeline: &Timeline,
+            outage: Option<&Outage>,
+            now: DateTime<Utc>,
+        ) -> Unnumbered {
+            Plain.outage(timeline, outage, now)
         }
     }
     let events = events(1);

@@ -44,6 +44,10 @@ const PROGRESS_STEPS: u32 = 20;
 /// Progress is not reported more often than this, however quick the task.
 const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(50);
 
+/// From this mean time of a stage on the inventory is synced to the disk at each change, so that it
+/// outlives a power cut as the journal does: nobody notices the milliseconds.
+const SYNCED_FROM: Duration = Duration::from_secs(1);
+
 /// How the simulated vCenter behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SimulatedSettings {
@@ -121,11 +125,20 @@ impl SimulatedVcenter {
         let shared = Shared {
             clock: WallClock::start(),
             timing: Timing::new(settings.delay, settings.seed),
-            store: Store::open(data_dir)?,
+            store: Store::open(data_dir, settings.delay >= SYNCED_FROM)?,
             plans: Plans::default(),
             changes: watch::Sender::new(0),
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Takes the inventory for this server; false when another one works with it already.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be found out.
+    pub fn claim(&self) -> io::Result<bool> {
+        self.shared.store.lock()
     }
 
     /// The handle with which tests direct this vCenter.

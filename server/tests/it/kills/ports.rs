@@ -51,16 +51,17 @@ pub(super) fn watch(points: &Arc<Points>, ports: WritePorts) -> WritePorts {
 
 /// What an event makes of the work: what comes after it belongs to this part.
 fn context(event: &VmEvent) -> Option<String> {
-    Some(match event {
-        VmEvent::VmProvisioningProgressUpdated { current_stage, .. } => {
-            current_stage.as_str().to_owned()
-        }
-        VmEvent::VmProvisioningTryFailed { .. } | VmEvent::VmProvisioningResumed { .. } => {
-            return None;
-        }
-        VmEvent::VmProvisioningStepUndone { step } => format!("UNDONE {step:?}"),
-        event => event.type_name().to_owned(),
-    })
+    if let VmEvent::VmProvisioningProgressUpdated { current_stage, .. } = event {
+        return Some(current_stage.as_str().to_owned());
+    }
+    if let VmEvent::VmProvisioningStepUndone { step } = event {
+        return Some(format!("UNDONE {step:?}"));
+    }
+    let goes_on = matches!(
+        event,
+        VmEvent::VmProvisioningTryFailed { .. } | VmEvent::VmProvisioningResumed { .. }
+    );
+    (!goes_on).then(|| event.type_name().to_owned())
 }
 
 #[async_trait]
