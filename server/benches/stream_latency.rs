@@ -193,7 +193,7 @@ async fn compose(
     epoch.set(&journal_tail.epoch().await.expect("the journal's identity"));
     let renderer = Arc::new(ProtocolFrames::new(epoch.clone()));
     let feed = Arc::new(Feed::new(store.clone(), renderer));
-    let shutdown = CancellationToken::new();
+    let (shutdown, look) = (CancellationToken::new(), Arc::new(Notify::new()));
     let health = Arc::new(VcenterHealth::new(Arc::clone(&vsphere), clock.clone()));
     let query = Arc::new(ProgressQuery::new(
         store.clone(),
@@ -203,7 +203,6 @@ async fn compose(
         Arc::clone(&health),
         clock.clone(),
     ));
-    let look = Arc::new(Notify::new());
     let doorbell = PgDoorbell::new(pool.clone(), Arc::clone(&look));
     let journal = Arc::new(Journal::new(
         store.clone(),

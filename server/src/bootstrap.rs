@@ -89,7 +89,7 @@ impl Server {
         stalled_max: Duration,
         connect: impl FnOnce(&Config) -> anyhow::Result<Vsphere>,
     ) -> anyhow::Result<Self> {
-        Self::start_between(config, connect, |ports| ports).await
+        Self::start_between(config, stalled_max, connect, |ports| ports).await
     }
 
     /// The same with something of the caller's between the server and what it writes to: `between`
@@ -100,6 +100,7 @@ impl Server {
     /// As [`start_with`](Self::start_with).
     pub async fn start_between(
         config: Config,
+        stalled_max: Duration,
         connect: impl FnOnce(&Config) -> anyhow::Result<Vsphere>,
         between: impl FnOnce(WritePorts) -> WritePorts,
     ) -> anyhow::Result<Self> {

@@ -176,7 +176,7 @@ impl Listeners {
                     warn!(error = ?error, "those who wait to try again go on later");
                     break;
                 }
-                Err(StoreError::Unavailable(_)) => tokio::time::sleep(RESUME_PAUSE).await,
+                Err(StoreError::Unavailable { .. }) => tokio::time::sleep(RESUME_PAUSE).await,
             }
         }
         self.wake.notify_one();

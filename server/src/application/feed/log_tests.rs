@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::application::breaker::Outage;
+use crate::application::breaker::VcenterOutage;
 use crate::application::feed::topic::{Frame, Unnumbered};
 use crate::domain::event::VmEvent;
 use crate::domain::ports::journal_tail::JournalEpoch;
@@ -34,7 +34,7 @@ impl FrameRenderer for Plain {
         Unnumbered { sse: Bytes::new(), text: Bytes::new() }
     }
 
-    fn outage(&self, _: &Timeline, _: Option<&Outage>, _: DateTime<Utc>) -> Unnumbered {
+    fn outage(&self, _: &Timeline, _: Option<&VcenterOutage>, _: DateTime<Utc>) -> Unnumbered {
         Unnumbered { sse: Bytes::new(), text: Bytes::new() }
     }
 }
@@ -113,7 +113,7 @@ fn large_frames_are_kept_up_to_a_size_and_the_newest_always() {
         fn outage(
             &self,
             timeline: &Timeline,
-            outage: Option<&Outage>,
+            outage: Option<&VcenterOutage>,
             now: DateTime<Utc>,
         ) -> Unnumbered {
             Plain.outage(timeline, outage, now)

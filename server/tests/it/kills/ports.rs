@@ -89,6 +89,10 @@ impl EventStore for Watched<dyn EventStore> {
         self.inner.load(request, after_seq).await
     }
 
+    async fn try_write(&self) -> Result<(), StoreError> {
+        self.inner.try_write().await
+    }
+
     /// The moment after a commit is the one before it is published; after that the doorbell is rung.
     async fn append(&self, append: Append) -> Result<Vec<RecordedEvent>, AppendError> {
         let name = append.events.last().map(|new| new.event.clone());

@@ -27,8 +27,6 @@ pub(super) struct Log {
     pub(super) frames: Vec<Frame>,
     /// How often it was told that its id is of another journal, which is never true here.
     pub(super) resets: u32,
-    /// VMs with our mark that nobody asked for, or more than one of a request.
-    pub(super) extra_vms: u32,
 }
 
 /// What is wrong with what readers saw and vCenter holds, in all.
@@ -38,6 +36,8 @@ pub(super) struct Findings {
     pub(super) out_of_order: u32,
     pub(super) duplicate: u32,
     pub(super) resets: u32,
+    /// VMs with our mark that nobody asked for, or more than one of a request.
+    pub(super) extra_vms: u32,
 }
 
 impl Findings {

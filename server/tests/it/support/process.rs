@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::{Api, LOOK_AGAIN, in_time};
+use super::{Api, LOOK_AGAIN, eventually, in_time};
 
 /// A running `stagewatch`. Dropping it kills it.
 #[derive(Debug)]
