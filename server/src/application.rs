@@ -5,6 +5,7 @@
 
 pub mod breaker;
 pub mod feed;
+pub mod insights;
 pub mod journal;
 pub mod progress_projection;
 pub mod progress_query;

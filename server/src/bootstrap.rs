@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::application::feed::{Feed, tail};
+use crate::application::feed::{Feed, forecast, tail};
+use crate::application::insights::Insights;
 use crate::application::journal::Journal;
 use crate::application::progress_query::ProgressQuery;
 use crate::application::requests::{Requests, RequestsParts};
@@ -285,12 +286,15 @@ impl Parts {
             journal,
             driving,
         }));
+        let insights = Arc::new(Insights::new(storage.insights.clone(), clock.clone()));
         let (connections_max, streams) = places(config.max_streams);
         let state = AppState {
             query,
             requests,
             epoch,
+            insights,
             streams: Arc::new(Semaphore::new(streams)),
+            streams_max: streams,
             ready: Arc::new(AtomicBool::new(false)),
             shutdown: shutdown.clone(),
             vcenter_name: name.into(),
@@ -370,6 +374,13 @@ impl Parts {
                 self.storage.doorbell.clone().run(self.shutdown.clone()),
                 Arc::clone(&self.saga).run(self.shutdown.clone()),
                 self.saga.health.watch(self.listeners(), self.shutdown.clone()),
+                forecast::run(
+                    Arc::clone(&self.feed),
+                    self.storage.repository.clone(),
+                    Arc::clone(&self.vcenter),
+                    self.storage.clock.clone(),
+                    self.shutdown.clone(),
+                ),
                 self.look_at_vcenter(),
             )
         };

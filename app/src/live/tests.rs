@@ -143,7 +143,7 @@ fn slow_estimate_and_degraded_are_taken_as_they_come() {
     assert!(state.progress.slow);
     let estimate = json!({ "remainingMs": 9_000, "lowMs": null, "highMs": null, "samples": 3, "basis": "all" });
     state.apply(parse("estimate", &estimate), 77);
-    assert_eq!(state.progress.estimate.map(|estimate| estimate.remaining_ms), Some(9_000));
+    assert_eq!(state.progress.estimate.as_ref().map(|told| told.remaining_ms), Some(9_000));
     assert_eq!(state.estimate_as_of_ms, 77);
     state.apply(parse("estimate", &json!(null)), 78);
     assert_eq!(state.progress.estimate, None);

@@ -175,7 +175,6 @@ impl ProgressQuery {
         rows: &[RequestRow],
     ) -> Result<Vec<ProgressNow>, StoreError> {
         let requests: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
-        let mut learned: HashMap<String, Learned> = HashMap::new();
         let mut all = Vec::with_capacity(requests.len());
         let journals = self.repository.journals(&requests).await?;
         let outage = self.health.outage();
@@ -188,15 +187,10 @@ impl ProgressQuery {
             if !viewer.may_see(&timeline.owner) {
                 continue;
             }
-            if !learned.contains_key(&timeline.spec.template) {
-                let of_template = self.learned(&timeline).await?;
-                learned.insert(timeline.spec.template.clone(), of_template);
-            }
+            // What is learned is kept for all requests that are alike.
+            let learned = self.learned(&timeline).await?;
             let now = self.clock.now();
-            let told = learned
-                .get(&timeline.spec.template)
-                .map(|learned| learned.tell(timeline.position(now)))
-                .unwrap_or_default();
+            let told = learned.tell(timeline.position(now));
             let waits = !timeline.status.has_ended() && !driven.contains(&request);
             let away = || outage.clone().filter(|_| waits).map(Hold::Outage);
             let hold = self.other_vcenter(&timeline, row.vcenter.as_ref()).or_else(away);
@@ -347,9 +341,9 @@ impl ProgressQuery {
         self.clock.now()
     }
 
-    async fn learned(&self, timeline: &Timeline) -> Result<Learned, StoreError> {
+    async fn learned(&self, timeline: &Timeline) -> Result<Arc<Learned>, StoreError> {
         let vcenter = timeline.vcenter.clone().or_else(|| self.vcenter.known());
-        self.repository.learned(vcenter.as_ref(), &timeline.spec.template).await
+        self.repository.learned(vcenter.as_ref(), &timeline.spec).await
     }
 
     /// The outage that keeps a request from going on, if one does: it may have a worker on another

@@ -339,7 +339,7 @@ impl Requests {
             .pop()
             .ok_or_else(|| StoreError::Unexpected("a request decided nothing".into()))?;
         let vcenter = self.vcenter.known();
-        let learned = self.repository.learned(vcenter.as_ref(), &spec.template).await?;
+        let learned = self.repository.learned(vcenter.as_ref(), &spec).await?;
         let event = NewEvent { event, told: learned.tell(Position::In(Stage::Created, 0)) };
         Ok(NewRequest { spec, owner, vcenter, event, idempotency })
     }

@@ -11,6 +11,7 @@ use crate::infrastructure::clock::PostgresClock;
 use crate::infrastructure::postgres;
 use crate::infrastructure::postgres::doorbell::PgDoorbell;
 use crate::infrastructure::postgres::event_store::PgEventStore;
+use crate::infrastructure::postgres::insights::PgInsights;
 use crate::infrastructure::postgres::leases::PgLeases;
 use crate::infrastructure::postgres::progress::PgProgressRepository;
 use crate::infrastructure::postgres::tail::PgJournalTail;
@@ -32,6 +33,7 @@ pub(super) struct Storage {
     pub(super) clock: Arc<PostgresClock>,
     pub(super) store: Arc<PgEventStore>,
     pub(super) repository: Arc<PgProgressRepository>,
+    pub(super) insights: Arc<PgInsights>,
     pub(super) tail: Arc<PgJournalTail>,
     pub(super) leases: Arc<PgLeases>,
     pub(super) doorbell: PgDoorbell,
@@ -55,6 +57,7 @@ impl Storage {
         Self {
             store: Arc::new(PgEventStore::new(pool.clone())),
             repository: Arc::new(PgProgressRepository::new(pool.clone())),
+            insights: Arc::new(PgInsights::new(pool.clone())),
             tail: Arc::new(PgJournalTail::new(pool.clone(), Arc::clone(&clock))),
             leases: Arc::new(PgLeases::new(pool.clone())),
             doorbell: PgDoorbell::new(pool.clone(), Arc::clone(&look)),

@@ -6,9 +6,10 @@
 use app::api;
 use chrono::{DateTime, Utc};
 
+use super::text;
 use crate::application::breaker::VcenterOutage;
 use crate::application::progress_query::{Hold, ProgressNow};
-use crate::domain::estimate::{Basis, Told};
+use crate::domain::estimate::{Basis, Estimate, Told};
 use crate::domain::event::{Failure, RecordedEvent, VmEvent};
 use crate::domain::ids::RequestId;
 use crate::domain::ports::progress::{RequestRow, StoredEvent};
@@ -17,6 +18,10 @@ use crate::domain::spec::{NetworkSpec, VmSpec};
 use crate::domain::stage::VmProvisioningStage as Stage;
 use crate::domain::timeline::{Attempt, Resumption, StageState, StageTimes, Timeline};
 use crate::domain::vm::VmStatus;
+
+mod insights;
+
+pub use insights::insights;
 
 /// What the person who waits is told from `slowAfterMs` on.
 pub const SLOW_MESSAGE: &str = "Provisioning is taking longer than usual...";
@@ -132,16 +137,7 @@ fn progress_at(timeline: &Timeline, at: DateTime<Utc>, told: &Told) -> api::Prog
         elapsed_ms: timeline.elapsed_ms(at),
         server_time: None,
         stages: Stage::ALL.map(|stage| stage_progress(&timeline.stages, stage, told)).into(),
-        estimate: told.estimate.map(|estimate| api::Estimate {
-            remaining_ms: estimate.remaining_ms,
-            low_ms: None,
-            high_ms: None,
-            samples: estimate.samples,
-            basis: match estimate.basis {
-                Basis::Template => api::Basis::Template,
-                Basis::All => api::Basis::All,
-            },
-        }),
+        estimate: told.estimate.as_ref().map(estimate),
         slow,
         slow_after_ms: timeline.slow_after_ms,
         message: slow.then(|| SLOW_MESSAGE.to_owned()),
@@ -173,6 +169,28 @@ fn progress_at(timeline: &Timeline, at: DateTime<Utc>, told: &Told) -> api::Prog
             .collect(),
         left: timeline.left.clone(),
         failure: timeline.failure.as_ref().map(failure),
+    }
+}
+
+/// What is told of the time that is left.
+pub fn estimate(told: &Estimate) -> api::Estimate {
+    api::Estimate {
+        remaining_ms: told.remaining_ms,
+        low_ms: told.low_ms,
+        high_ms: told.high_ms,
+        samples: told.samples,
+        basis: match told.basis {
+            Basis::TemplateAndSize => api::Basis::TemplateAndSize,
+            Basis::Template => api::Basis::Template,
+            Basis::All => api::Basis::All,
+        },
+        late: told.late.map(|late| api::Late {
+            stage: stage(late.stage),
+            elapsed_ms: late.elapsed_ms,
+            up_to_ms: late.up_to_ms,
+            slower_than: late.slower_than,
+            message: text::late_words(&late),
+        }),
     }
 }
 

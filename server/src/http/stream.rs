@@ -160,6 +160,7 @@ async fn begin(
         return Ok(Begin::Reset("the last event id is beyond the journal"));
     }
     reader.seek(seq);
+    reader.miss_estimate();
     Ok(Begin::After)
 }
 

@@ -8,8 +8,10 @@
 
 mod embedded;
 mod estimate;
+mod estimate_replay;
 mod faults;
 mod http;
+mod insights;
 mod journal;
 mod kills;
 mod layering;

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::*;
 use crate::application::breaker::VcenterOutage;
 use crate::application::feed::topic::{Frame, Unnumbered};
+use crate::domain::estimate::Estimate;
 use crate::domain::event::VmEvent;
-use crate::domain::ports::journal_tail::JournalEpoch;
 use crate::domain::stage::VmProvisioningStage;
 use crate::domain::vm::tests_support::{journal, requested};
 
@@ -17,10 +17,6 @@ use crate::domain::vm::tests_support::{journal, requested};
 struct Plain;
 
 impl FrameRenderer for Plain {
-    fn set_journal(&self, _: &JournalEpoch) -> bool {
-        false
-    }
-
     fn frame(&self, _: &Timeline, event: &RecordedEvent) -> Frame {
         Frame { seq: event.seq, sse: Bytes::new(), text: Bytes::new() }
     }
@@ -35,6 +31,10 @@ impl FrameRenderer for Plain {
     }
 
     fn outage(&self, _: &Timeline, _: Option<&VcenterOutage>, _: DateTime<Utc>) -> Unnumbered {
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
+    }
+
+    fn estimate(&self, _: &Estimate, _: bool, _: DateTime<Utc>) -> Unnumbered {
         Unnumbered { sse: Bytes::new(), text: Bytes::new() }
     }
 }
@@ -93,9 +93,6 @@ fn large_frames_are_kept_up_to_a_size_and_the_newest_always() {
     #[derive(Debug)]
     struct Large;
     impl FrameRenderer for Large {
-        fn set_journal(&self, journal: &JournalEpoch) -> bool {
-            Plain.set_journal(journal)
-        }
         fn frame(&self, timeline: &Timeline, event: &RecordedEvent) -> Frame {
             Plain.frame(timeline, event)
         }
@@ -117,6 +114,9 @@ fn large_frames_are_kept_up_to_a_size_and_the_newest_always() {
             now: DateTime<Utc>,
         ) -> Unnumbered {
             Plain.outage(timeline, outage, now)
+        }
+        fn estimate(&self, told: &Estimate, late: bool, now: DateTime<Utc>) -> Unnumbered {
+            Plain.estimate(told, late, now)
         }
     }
     let events = events(1);

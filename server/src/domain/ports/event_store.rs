@@ -134,16 +134,20 @@ pub struct Projection {
     pub progress: Option<VmProvisioningStage>,
     /// The VM, once it is ready.
     pub vm: Option<VmProvisioningResult>,
-    /// The stage durations of a finished request, to learn from. They end with the appended event,
-    /// so the store adds the last stage's from its own clock: `(stage, entered by event seq, left by event seq)`.
+    /// What is learned from an attempt that ends with these events; empty before.
     pub learn: Vec<StageSpan>,
 }
 
-/// A stage between two events of one request.
+/// A stage between two events of one request. How long it took is the difference of their times, which
+/// the store knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StageSpan {
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
     /// The stage.
     pub stage: VmProvisioningStage,
+    /// The attempt broke off in it: it would have taken longer.
+    pub censored: bool,
     /// The number of the event that entered it.
     pub entered_seq: u32,
     /// The number of the event that left it.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -12,7 +13,7 @@ use super::vsphere::VmProvisioningResult;
 use crate::domain::estimate::Learned;
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{Owner, RequestId, VcenterId, Viewer};
-use crate::domain::spec::NetworkSpec;
+use crate::domain::spec::{NetworkSpec, VmSpec};
 use crate::domain::vm::VmStatus;
 
 /// The read models.
@@ -76,7 +77,10 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
         limit: u32,
     ) -> Result<Vec<StoredEvent>, StoreError>;
 
-    /// What is learned from finished requests of this vCenter: this template's, else all.
+    /// What is learned from the ended attempts of this vCenter, for a VM like this one.
+    ///
+    /// Kept for a while: what ended on another server may be missing for so long, what ended on this
+    /// one is there once [`forget_learned`](Self::forget_learned) was called.
     ///
     /// # Errors
     ///
@@ -84,8 +88,11 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
     async fn learned(
         &self,
         vcenter: Option<&VcenterId>,
-        template: &str,
-    ) -> Result<Learned, StoreError>;
+        spec: &VmSpec,
+    ) -> Result<Arc<Learned>, StoreError>;
+
+    /// Says that another attempt has ended in this vCenter: what was learned before is out of date.
+    fn forget_learned(&self, vcenter: &VcenterId);
 
     /// Which of these requests a worker drives now.
     ///
