@@ -78,7 +78,7 @@ async fn commit_to_reader(writer: &Parts, other: SocketAddr) {
             [watch(writer.address, path.clone(), 1, tell_here), watch(other, path, 1, tell_there)];
         wait_for(&read_here, 1, 1);
         wait_for(&read_there, 1, 1);
-        let claims = writer.leases.claim("bench", None, LEASE, 1).await.expect("a claim");
+        let claims = writer.leases.claim("bench", None, LEASE, 1, None).await.expect("a claim");
         let epoch = claims.first().expect("the request is due").epoch;
         let mut open = writer.journal.open(id).await.expect("a journal").expect("a request");
         for (seq, command) in (2..).zip(commands(id)) {
@@ -105,7 +105,7 @@ async fn append_rate(ringing: &Parts, silent: &Parts) {
     let mut open = Vec::new();
     for _ in 0..WRITERS {
         let id = ringing.ask().await;
-        let claims = ringing.leases.claim("bench", None, LEASE, 1).await.expect("a claim");
+        let claims = ringing.leases.claim("bench", None, LEASE, 1, None).await.expect("a claim");
         let epoch = claims.first().expect("the request is due").epoch;
         let request = ringing.journal.open(id).await.expect("a journal").expect("a request");
         let vcenter = VcenterId("bench".to_owned());

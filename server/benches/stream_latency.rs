@@ -119,7 +119,7 @@ impl Bench {
         let thread = watch(self.parts.address, path, readers, tell);
         wait_for(&arrivals, readers, 1);
         let lease = Duration::from_secs(600);
-        let claims = self.parts.leases.claim("bench", None, lease, 1).await.expect("a claim");
+        let claims = self.parts.leases.claim("bench", None, lease, 1, None).await.expect("a claim");
         let claim = claims.first().expect("the request is due");
         let mut open = self.parts.journal.open(id).await.expect("a journal").expect("a request");
         for (seq, command) in (2..).zip(commands(id)) {

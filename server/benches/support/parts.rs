@@ -16,6 +16,7 @@ use server::application::progress_query::ProgressQuery;
 use server::application::requests::{Accepted, Requests, RequestsParts};
 use server::application::trigger_provisioning::driving::Driving;
 use server::application::vcenter::CurrentVcenter;
+use server::application::vcenter_health::VcenterHealth;
 use server::config::Config;
 use server::domain::event::RecordedEvent;
 use server::domain::ids::{LeaseEpoch, MoRef, Owner, RequestId, VcenterId, Viewer};
@@ -130,11 +131,13 @@ pub async fn compose(config: &Config, pool: &PgPool, folder: &Path, rings: bool)
     let renderer = Arc::new(ProtocolFrames::new(epoch.clone()));
     let feed = Arc::new(Feed::new(store.clone(), renderer));
     let shutdown = CancellationToken::new();
+    let health = Arc::new(VcenterHealth::new(Arc::clone(&vsphere), clock.clone()));
     let query = Arc::new(ProgressQuery::new(
         store.clone(),
         repository.clone(),
         Arc::clone(&feed),
         Arc::clone(&vcenter),
+        Arc::clone(&health),
         clock.clone(),
     ));
     let look = Arc::new(Notify::new());
@@ -152,6 +155,7 @@ pub async fn compose(config: &Config, pool: &PgPool, folder: &Path, rings: bool)
         repository,
         vsphere,
         vcenter,
+        health,
         limits: config.spec_limits(),
         slow_after: config.slow_after,
         wake: Arc::new(Notify::new()),

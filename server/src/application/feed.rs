@@ -11,9 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use tokio::sync::{broadcast, watch};
 use tracing::{debug, warn};
 
+use super::breaker::VcenterOutage;
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{RequestId, Viewer};
 use crate::domain::ports::event_store::{EventStore, Outage, StoreError};
@@ -129,6 +131,29 @@ impl Feed {
         let hints = lock(&self.hints);
         let (at, frame) = hints.get(&request)?;
         (at.elapsed() < HINT_AGE_MAX).then(|| Arc::clone(frame))
+    }
+
+    /// Tells those who watch a request that vCenter is away, or that it is back.
+    pub fn publish_outage(
+        &self,
+        timeline: &Timeline,
+        outage: Option<&VcenterOutage>,
+        now: DateTime<Utc>,
+    ) {
+        // What vCenter reported before is not so any more.
+        lock(&self.hints).remove(&timeline.request);
+        let Some(shared) = lock(&self.topics).get(&timeline.request).cloned() else { return };
+        if shared.announcements.receiver_count() > 0 {
+            let frame = Arc::new(self.renderer.outage(timeline, outage, now));
+            shared.announce(Announcement::Unnumbered(frame));
+        }
+    }
+
+    /// The watched requests that have not ended.
+    pub fn living(&self) -> Vec<Timeline> {
+        let topics: Vec<_> = lock(&self.topics).values().cloned().collect();
+        let timelines = topics.iter().filter_map(|shared| shared.topic().timeline().cloned());
+        timelines.filter(|timeline| !timeline.status.has_ended()).collect()
     }
 
     /// The topics that somebody watches just now.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use tokio::sync::Notify;
 
+use crate::domain::ports::event_store::{EventStore, Leases};
+use crate::domain::ports::journal_tail::Doorbell;
 use crate::infrastructure::clock::PostgresClock;
 use crate::infrastructure::postgres;
 use crate::infrastructure::postgres::doorbell::PgDoorbell;
@@ -13,6 +15,17 @@ use crate::infrastructure::postgres::insights::PgInsights;
 use crate::infrastructure::postgres::leases::PgLeases;
 use crate::infrastructure::postgres::progress::PgProgressRepository;
 use crate::infrastructure::postgres::tail::PgJournalTail;
+
+/// The ports through which a server writes to PostgreSQL.
+#[derive(Debug)]
+pub struct WritePorts {
+    /// The journal.
+    pub store: Arc<dyn EventStore>,
+    /// Which worker drives what.
+    pub leases: Arc<dyn Leases>,
+    /// What tells other servers that there is something new.
+    pub doorbell: Arc<dyn Doorbell>,
+}
 
 /// Everything over one pool. Nothing is connected before it is used.
 pub(super) struct Storage {
@@ -29,6 +42,14 @@ pub(super) struct Storage {
 }
 
 impl Storage {
+    pub(super) fn write_ports(&self) -> WritePorts {
+        WritePorts {
+            store: self.store.clone(),
+            leases: self.leases.clone(),
+            doorbell: Arc::new(self.doorbell.clone()),
+        }
+    }
+
     pub(super) fn new(options: PgConnectOptions) -> Self {
         let pool = postgres::pool(options);
         let clock = Arc::new(PostgresClock::new());

@@ -7,6 +7,7 @@ use app::api;
 use chrono::{DateTime, Utc};
 
 use super::text;
+use crate::application::breaker::VcenterOutage;
 use crate::application::progress_query::{Hold, ProgressNow};
 use crate::domain::estimate::{Basis, Estimate, Told};
 use crate::domain::event::{Failure, RecordedEvent, VmEvent};
@@ -80,6 +81,9 @@ pub fn progress_now(progress: &ProgressNow) -> api::Progress {
                 reason: None,
             });
         }
+        Some(Hold::Outage(outage)) => {
+            wire.waiting = Some(waiting_for_vcenter(timeline, outage, *now));
+        }
         Some(Hold::OtherVcenter) => {
             let reason = "this request belongs to another vCenter than the one this server works \
                           with now; it goes on when the server is started with that vCenter again";
@@ -93,6 +97,22 @@ pub fn progress_now(progress: &ProgressNow) -> api::Progress {
         }
     }
     wire
+}
+
+/// What a request waits for while vCenter is away. When the next question is due it is being asked,
+/// and nobody knows when the one after that will be.
+pub fn waiting_for_vcenter(
+    timeline: &Timeline,
+    outage: &VcenterOutage,
+    now: DateTime<Utc>,
+) -> api::Waiting {
+    api::Waiting {
+        waiting_for: api::WaitingFor::Vcenter,
+        ahead: None,
+        next_try: timeline.failed_try.as_ref().map(|failed| failed.number + 1),
+        next_at: (outage.next_at > now).then(|| outage.next_at.into()),
+        reason: Some(outage.reason.clone()),
+    }
 }
 
 /// The progress as of the timeline's newest event: for a numbered frame, which is a pure function of

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{convert, text};
+use crate::application::breaker::VcenterOutage;
 use crate::application::feed::{Frame, FrameRenderer, Unnumbered};
 use crate::domain::estimate::Estimate;
 use crate::domain::event::RecordedEvent;
@@ -96,7 +97,8 @@ impl FrameRenderer for ProtocolFrames {
         details: Option<&str>,
     ) -> Unnumbered {
         let stage = convert::stage(stage);
-        let live = api::Live { stage, percent, details: details.map(str::to_owned) };
+        let details = details.map(str::to_owned);
+        let live = api::Live { stage, percent, details, waiting: None };
         Unnumbered { sse: sse("live", None, &live), text: Bytes::new() }
     }
 
@@ -104,6 +106,30 @@ impl FrameRenderer for ProtocolFrames {
         let text = if became_late { text::late_line(now, told).into() } else { Bytes::new() };
         Unnumbered { sse: sse("estimate", None, &convert::estimate(told)), text }
     }
+
+    fn outage(
+        &self,
+        timeline: &Timeline,
+        outage: Option<&VcenterOutage>,
+        now: DateTime<Utc>,
+    ) -> Unnumbered {
+        outage_frame(timeline, outage, now)
+    }
+}
+
+/// The frame that says that a request waits for vCenter, which is away, or does so no more.
+pub fn outage_frame(
+    timeline: &Timeline,
+    outage: Option<&VcenterOutage>,
+    now: DateTime<Utc>,
+) -> Unnumbered {
+    let live = api::Live {
+        stage: convert::stage(timeline.current_stage),
+        percent: None,
+        details: outage.map(|outage| text::vcenter_outage(outage, now)),
+        waiting: outage.map(|outage| convert::waiting_for_vcenter(timeline, outage, now)),
+    };
+    Unnumbered { sse: sse("live", None, &live), text: text::vcenter_line(outage, now).into() }
 }
 
 /// One Server-Sent Event. JSON has no line break in it, so `data` is always one line.

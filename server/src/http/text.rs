@@ -6,6 +6,7 @@ use std::fmt::Write;
 use chrono::{DateTime, Utc};
 
 use super::convert::SLOW_MESSAGE;
+use crate::application::breaker::VcenterOutage;
 use crate::domain::estimate::{Estimate, Late};
 use crate::domain::event::{Failure, RecordedEvent, VmEvent};
 use crate::domain::ports::event_store::Outage;
@@ -93,6 +94,25 @@ pub fn outage_line(at: DateTime<Utc>, outage: Option<Outage>) -> String {
     match outage {
         Some(outage) => lines.add(&format!("! {outage}; what follows may come late")),
         None => lines.add("! PostgreSQL is back"),
+    }
+    lines.text
+}
+
+/// Says that vCenter is away, and when it is asked again.
+pub fn vcenter_outage(outage: &VcenterOutage, now: DateTime<Utc>) -> String {
+    let again = match u64::try_from((outage.next_at - now).num_milliseconds()) {
+        Ok(ms @ 1..) => format!("in {}", roughly(ms)),
+        Ok(0) | Err(_) => "now".to_owned(),
+    };
+    format!("vCenter is not answering, trying again {again}")
+}
+
+/// The line that says that vCenter is away, or that it is back.
+pub fn vcenter_line(away: Option<&VcenterOutage>, at: DateTime<Utc>) -> String {
+    let mut lines = Lines { at, text: String::new() };
+    match away {
+        Some(away) => lines.add(&format!("! {} ({})", vcenter_outage(away, at), away.reason)),
+        None => lines.add("● vCenter answers again"),
     }
     lines.text
 }

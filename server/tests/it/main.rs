@@ -13,6 +13,7 @@ mod faults;
 mod http;
 mod insights;
 mod journal;
+mod kills;
 mod layering;
 mod restart;
 mod rolling;

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::application::breaker::VcenterOutage;
 use crate::application::feed::topic::{Frame, Unnumbered};
 use crate::domain::estimate::Estimate;
 use crate::domain::event::VmEvent;
@@ -26,6 +27,10 @@ impl FrameRenderer for Plain {
     }
 
     fn live(&self, _: VmProvisioningStage, _: Option<u8>, _: Option<&str>) -> Unnumbered {
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
+    }
+
+    fn outage(&self, _: &Timeline, _: Option<&VcenterOutage>, _: DateTime<Utc>) -> Unnumbered {
         Unnumbered { sse: Bytes::new(), text: Bytes::new() }
     }
 
@@ -101,6 +106,14 @@ fn large_frames_are_kept_up_to_a_size_and_the_newest_always() {
             details: Option<&str>,
         ) -> Unnumbered {
             Plain.live(stage, percent, details)
+        }
+        fn outage(
+            &self,
+            timeline: &Timeline,
+            outage: Option<&VcenterOutage>,
+            now: DateTime<Utc>,
+        ) -> Unnumbered {
+            Plain.outage(timeline, outage, now)
         }
         fn estimate(&self, told: &Estimate, late: bool, now: DateTime<Utc>) -> Unnumbered {
             Plain.estimate(told, late, now)

@@ -8,6 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use crate::application::breaker::VcenterOutage;
 use crate::domain::estimate::Estimate;
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::RequestId;
@@ -35,6 +36,14 @@ pub trait FrameRenderer: Send + Sync + fmt::Debug {
         stage: VmProvisioningStage,
         percent: Option<u8>,
         details: Option<&str>,
+    ) -> Unnumbered;
+
+    /// The frame that says that a request waits for vCenter, which is away, or does so no more.
+    fn outage(
+        &self,
+        timeline: &Timeline,
+        outage: Option<&VcenterOutage>,
+        now: DateTime<Utc>,
     ) -> Unnumbered;
 
     /// The frame of how long it will still take; a line of text only where a stage has become late.

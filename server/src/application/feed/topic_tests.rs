@@ -24,6 +24,10 @@ impl FrameRenderer for Numbers {
         Unnumbered { sse: Bytes::new(), text: Bytes::new() }
     }
 
+    fn outage(&self, _: &Timeline, _: Option<&VcenterOutage>, _: DateTime<Utc>) -> Unnumbered {
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
+    }
+
     fn estimate(&self, _: &Estimate, _: bool, _: DateTime<Utc>) -> Unnumbered {
         Unnumbered { sse: Bytes::new(), text: Bytes::new() }
     }

@@ -228,7 +228,8 @@ impl fmt::Display for Outage {
 pub trait Leases: Send + Sync + fmt::Debug {
     /// Takes up to `limit` due requests, oldest first, each under a new epoch.
     ///
-    /// With a known `vcenter` only its own requests, and those that belong to none yet.
+    /// With a known `vcenter` only its own requests, and those that belong to none yet. With
+    /// `silent_for` only those of which nothing was recorded for so long.
     ///
     /// # Errors
     ///
@@ -239,7 +240,16 @@ pub trait Leases: Send + Sync + fmt::Debug {
         vcenter: Option<&VcenterId>,
         lease: Duration,
         limit: u32,
+        silent_for: Option<Duration>,
     ) -> Result<Vec<Claim>, StoreError>;
+
+    /// Ends the pauses of requests that wait to be tried again: they are due now. With a known
+    /// `vcenter` only those of its own requests. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn end_pauses(&self, vcenter: Option<&VcenterId>) -> Result<u64, StoreError>;
 
     /// Prolongs a lease from now.
     ///

@@ -1,5 +1,6 @@
 //! Reading what follows from the journal: requests, their progress, what is learned.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -93,7 +94,15 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
     /// Says that another attempt has ended in this vCenter: what was learned before is out of date.
     fn forget_learned(&self, vcenter: &VcenterId);
 
-    /// How many requests wait for a worker before this one.
+    /// Which of these requests a worker drives now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn driven(&self, requests: &[RequestId]) -> Result<HashSet<RequestId>, StoreError>;
+
+    /// How many requests are taken by a worker before this one: those that are due and nobody drives,
+    /// and that have waited for longer.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! Reading what follows from the journal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -234,11 +234,27 @@ impl ProgressRepository for PgProgressRepository {
         self.learned.forget(vcenter);
     }
 
+    async fn driven(&self, requests: &[RequestId]) -> Result<HashSet<RequestId>, StoreError> {
+        let ids: Vec<Uuid> = requests.iter().map(|request| request.0).collect();
+        let driven = sqlx::query_scalar!(
+            "select id from vm_requests where id = any($1) and lease_until > clock_timestamp()",
+            &ids
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(driven.into_iter().map(RequestId).collect())
+    }
+
     async fn ahead(&self, request: RequestId) -> Result<u32, StoreError> {
         let ahead = sqlx::query_scalar!(
+            // In the order in which workers take them, whatever they are in the middle of.
             r#"select count(*) as "count!" from vm_requests other, vm_requests me
-               where me.id = $1 and other.status = 'queued' and other.lease_until is null
-                 and (other.due_at, other.id) < (me.due_at, me.id)"#,
+               where me.id = $1 and other.status in ('queued', 'provisioning', 'undoing')
+                 and other.due_at <= clock_timestamp()
+                 and (other.lease_until is null or other.lease_until <= clock_timestamp())
+                 and (me.lease_until is null or me.lease_until <= clock_timestamp())
+                 and (other.due_at, other.id) < (me.due_at, me.id)
+                 and (other.vcenter is null or me.vcenter is null or other.vcenter = me.vcenter)"#,
             request.0
         )
         .fetch_one(&self.pool)
