@@ -175,11 +175,7 @@ pub async fn compose(config: &Config, pool: &PgPool, folder: &Path, rings: bool)
         simulated: true,
         site_dir: folder.to_owned(),
     };
-    let localhost = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-    let listener = TcpListener::bind(localhost).await.expect("a port");
-    let address = listener.local_addr().expect("its number");
-    let limits = Limits { connections_max: STREAMS, stalled_max: serve::STALLED_MAX };
-    tokio::spawn(serve::run(listener, router(state), limits, shutdown.clone()));
+    let address = serve(state).await;
     tokio::spawn(tail::run(
         feed,
         Arc::new(Driving::default()),
@@ -190,6 +186,17 @@ pub async fn compose(config: &Config, pool: &PgPool, folder: &Path, rings: bool)
     tokio::spawn(doorbell.run(shutdown.clone()));
     let leases = PgLeases::new(pool.clone());
     Parts { address, journal, requests, leases, store, shutdown }
+}
+
+/// Serves on a free port until the state's shutdown.
+async fn serve(state: AppState) -> SocketAddr {
+    let localhost = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+    let listener = TcpListener::bind(localhost).await.expect("a port");
+    let address = listener.local_addr().expect("its number");
+    let limits = Limits { connections_max: STREAMS, stalled_max: serve::STALLED_MAX };
+    let shutdown = state.shutdown.clone();
+    tokio::spawn(serve::run(listener, router(state), limits, shutdown));
+    address
 }
 
 /// The simulated vCenter, which is only asked for its templates here.

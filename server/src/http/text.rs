@@ -101,7 +101,7 @@ pub fn outage_line(at: DateTime<Utc>, outage: Option<Outage>) -> String {
 /// Says that vCenter is away, and when it is asked again.
 pub fn vcenter_outage(outage: &VcenterOutage, now: DateTime<Utc>) -> String {
     let again = match u64::try_from((outage.next_at - now).num_milliseconds()) {
-        Ok(ms @ 1..) => format!("in {}", roughly(ms)),
+        Ok(ms @ 1..) => format!("in {} s", ms.div_ceil(1_000)),
         Ok(0) | Err(_) => "now".to_owned(),
     };
     format!("vCenter is not answering, trying again {again}")
