@@ -38,7 +38,9 @@ pub(crate) use headline::{document_title, headline, source_of_estimate, waits_fo
 #[cfg(feature = "ssr")]
 pub(crate) use history::{HistoryRow, event_name, history_rows};
 #[cfg(feature = "ssr")]
-pub(crate) use insights::{against_average, counted, judged, over_time, range, range_held};
+pub(crate) use insights::{
+    SHOULD_HOLD, against_average, counted, judged, over_time, range, range_held,
+};
 pub(crate) use labels::{
     ACTIONS, ASKED_AT, CANCEL, CANCEL_QUESTION, CANCEL_YES, EARLIER_ATTEMPTS, HISTORY,
     INTERRUPTIONS, PROGRESS, REMOVE, REMOVE_QUESTION, REMOVE_YES, SLOW, SLOW_MEANING, STAGES,

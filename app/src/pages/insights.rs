@@ -62,6 +62,7 @@ fn Truth(calibration: Calibration) -> impl IntoView {
             </div>
         }
     };
+    let should_hold = calibration.held_percent.map(|_| words::SHOULD_HOLD.to_owned());
     let error = calibration.error_ms.map(words::duration);
     let average = calibration.average_error_ms.map(words::duration);
     view! {
@@ -72,7 +73,7 @@ fn Truth(calibration: Calibration) -> impl IntoView {
                 {words::judged(&calibration)}"."
             </p>
             <dl class="figures">
-                {figure("The range held", words::range_held(&calibration), None)}
+                {figure("The range held", words::range_held(&calibration), should_hold)}
                 {figure("The middle was off by", error, words::against_average(&calibration))}
                 {figure("A plain average was off by", average, None)}
             </dl>

@@ -3,13 +3,12 @@
 use super::duration;
 use crate::backend::{Calibration, Spread};
 
-/// How often the range should hold, in percent.
-const SHOULD_HOLD: u8 = 80;
+/// How often the range should hold.
+pub(crate) const SHOULD_HOLD: &str = "it should be about 80 %";
 
-/// `The range held in 81 % of 412 estimates`, and how often it should.
+/// How often the range held: `81 %`.
 pub(crate) fn range_held(calibration: &Calibration) -> Option<String> {
-    let held = calibration.held_percent?;
-    Some(format!("{held:.0} % (it should be about {SHOULD_HOLD} %)"))
+    Some(format!("{:.0} %", calibration.held_percent?))
 }
 
 /// Of what it is: `412 estimates of the last 83 finished requests`.
@@ -60,7 +59,7 @@ mod tests {
     #[test]
     fn the_calibration_says_how_often_it_held_and_against_what() {
         let found = calibration(Some(820), Some(1_000));
-        assert_eq!(range_held(&found).as_deref(), Some("81 % (it should be about 80 %)"));
+        assert_eq!(range_held(&found).as_deref(), Some("81 %"));
         assert_eq!(judged(&found), "412 estimates of the last 83 finished requests");
         let against = |ours, average| against_average(&calibration(Some(ours), Some(average)));
         assert_eq!(against(820, 1_000).as_deref(), Some("18 % nearer than a plain average"));
