@@ -6,9 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "ssr")]
-use crate::api::Items;
-use crate::api::{FieldError, Progress, Request, Status, Template};
+use crate::api::{FieldError, Progress, Request, Status, Template, Timestamp};
 
 /// What a page knows of the server beyond its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +30,8 @@ pub struct ListQuery {
     pub status: Option<Status>,
     /// Only those made from this template.
     pub template: Option<String>,
+    /// Only those that this person asked for.
+    pub owner: Option<String>,
     /// Only those with this text in their name.
     pub q: Option<String>,
     /// The cursor of the page before.
@@ -45,6 +45,33 @@ pub struct ListedRequest {
     pub request: Request,
     /// How far it is, as of now.
     pub progress: Progress,
+}
+
+/// A page of the board.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoardPage {
+    /// Its rows, newest first.
+    pub rows: Vec<ListedRequest>,
+    /// What to give as `after` for the next page; none on the last one.
+    pub next: Option<String>,
+    /// Where the board's stream goes on from after these rows.
+    pub last_event_id: String,
+    /// Now, by the server's clock.
+    pub server_time: Timestamp,
+    /// How many requests there are; only on the first page.
+    pub tally: Option<Tally>,
+}
+
+/// How many requests there are, whatever their status, of those that the list is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Of each status that there is, in the order of a request's life.
+    pub statuses: Vec<(Status, u32)>,
+    /// The templates that requests were made from, in the order of their names.
+    pub templates: Vec<String>,
+    /// Who has asked, in the order of their names.
+    pub owners: Vec<String>,
 }
 
 /// Everything that the page of one request shows first.
@@ -115,8 +142,8 @@ pub trait Backend: Send + Sync {
     /// What every page shows in its frame.
     fn site(&self) -> Site;
 
-    /// A page of the list, newest first.
-    async fn requests(&self, query: ListQuery) -> Result<Items<ListedRequest>, PageError>;
+    /// A page of the board.
+    async fn requests(&self, query: ListQuery) -> Result<BoardPage, PageError>;
 
     /// One request with its progress.
     async fn request(&self, id: &str) -> Result<RequestDetail, PageError>;

@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 
 use js_sys::{Array, Date, Function, Intl, Object, Reflect};
+use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::api::{Request, VirtualMachine};
@@ -95,8 +96,13 @@ pub(crate) async fn copy(text: &str) -> bool {
 
 /// Asks for the VM of a request that is ready.
 pub(crate) async fn vm_of(request_path: &str) -> Option<VirtualMachine> {
-    let response = web_sys::window()?.fetch_with_str(request_path).await.ok()?;
-    let response: web_sys::Response = response.dyn_into().ok()?;
+    read_json::<Request>(request_path).await?.vm
+}
+
+/// What the server answers at this address, if it answers as it should.
+pub(crate) async fn read_json<T: DeserializeOwned>(address: &str) -> Option<T> {
+    let response = web_sys::window()?.fetch_with_str(address).await.ok()?;
+    let response: web_sys::Response = response.dyn_into().ok().filter(web_sys::Response::ok)?;
     let body = response.text().ok()?.await.ok()?.as_string()?;
-    serde_json::from_str::<Request>(&body).ok()?.vm
+    serde_json::from_str(&body).ok()
 }

@@ -2,10 +2,12 @@
 //!
 //! An island's props are sent along with the page, and its first client render equals the server's.
 
+mod board;
 mod moment;
 mod request_form;
 mod watched;
 
+pub(crate) use board::Board;
 pub(crate) use moment::Moment;
 pub(crate) use request_form::RequestForm;
 pub(crate) use watched::Watched;

@@ -13,7 +13,6 @@ mod query;
 mod remaining;
 mod size;
 mod stage;
-#[cfg(feature = "ssr")]
 mod summary;
 mod tone;
 
@@ -27,6 +26,5 @@ pub(crate) use query::in_query;
 pub(crate) use remaining::{Remaining, capitalised, remaining, remaining_briefly};
 pub(crate) use size::{cpus, memory, with_thousands};
 pub(crate) use stage::{announcement, stage_key, state_key, state_words, step_label};
-#[cfg(feature = "ssr")]
 pub(crate) use summary::summary;
 pub(crate) use tone::{Tone, tone};

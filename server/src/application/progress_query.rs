@@ -16,7 +16,7 @@ use crate::domain::ports::clock::Clock;
 use crate::domain::ports::event_store::{EventStore, StoreError};
 use crate::domain::ports::journal_tail::Horizon;
 use crate::domain::ports::progress::{
-    ProgressRepository, RequestFilter, RequestRow, Since, StoredEvent,
+    ProgressRepository, RequestFilter, RequestRow, Since, StoredEvent, Tally,
 };
 use crate::domain::timeline::Timeline;
 use crate::domain::vm::VmStatus;
@@ -24,6 +24,9 @@ use crate::domain::vm::VmStatus;
 /// How many events a reader of the board that comes back is told again: some 3 MiB, and more than happens
 /// in a minute's outage. One that has missed more reads the list anew, which is less.
 const MISSED_EVENTS_MAX: u32 = 1_000;
+
+/// How many kinds of requests are counted: seven statuses of a hundred templates, and some more.
+const TALLIES_MAX: u32 = 1_000;
 
 /// How many transactions before its horizon a reader is told again. After a crash PostgreSQL may give a
 /// number again that only a transaction had which came to nothing, and horizons were told above it.
@@ -111,6 +114,19 @@ impl ProgressQuery {
         filter: &RequestFilter,
     ) -> Result<Vec<RequestRow>, StoreError> {
         self.repository.requests(viewer, filter).await
+    }
+
+    /// How many requests there are, by status, template and owner.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn tally(
+        &self,
+        viewer: &Viewer,
+        filter: &RequestFilter,
+    ) -> Result<Vec<Tally>, StoreError> {
+        self.repository.tally(viewer, filter, TALLIES_MAX).await
     }
 
     /// How far one request is.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use app::api::{self, FieldError, Items};
+use app::api::{self, FieldError};
 use app::backend::{
-    Backend, Draft, ListQuery, ListedRequest, NewRequestForm, PageError, RequestDetail, Site,
+    Backend, BoardPage, Draft, ListQuery, NewRequestForm, PageError, RequestDetail, Site,
 };
 use async_trait::async_trait;
 use axum::Router;
@@ -21,12 +21,14 @@ use uuid::Uuid;
 use super::error::ApiError;
 use super::guard::Asking;
 use super::query::LIMIT_MAX;
-use super::requests::{page, request_id};
+use super::requests::request_id;
 use super::{AppState, body, convert, in_time};
 use crate::application::requests::{Accepted, ChangeError, RequestError};
 use crate::domain::ids::{Owner, RequestId, Viewer};
 use crate::domain::ports::progress::{RequestFilter, RequestRow};
 use crate::domain::spec::{MEMORY_STEP_MIB, RawNetwork, RawSpec};
+
+mod board;
 
 /// How many requests the list shows at once.
 const LIST_ROWS: u32 = 50;
@@ -52,6 +54,7 @@ pub fn routes(state: &AppState, options: &LeptosOptions) -> Router<AppState> {
     });
     Router::new()
         .route("/requests", get(async || Redirect::temporary("/")).post(submit))
+        .route("/ui/board", get(board::rows))
         .route("/requests/{id}/cancel", post(cancel))
         .route("/requests/{id}/retry", post(retry))
         .leptos_routes_with_context(state, routes, context, move || {
@@ -72,7 +75,7 @@ impl Backend for PageBackend {
         self.state.site()
     }
 
-    async fn requests(&self, query: ListQuery) -> Result<Items<ListedRequest>, PageError> {
+    async fn requests(&self, query: ListQuery) -> Result<BoardPage, PageError> {
         self.state.ready_or_503()?;
         let after = query.after.as_deref().map(request_id).transpose();
         let after = after.map_err(|_| PageError {
@@ -82,26 +85,12 @@ impl Backend for PageBackend {
         let filter = RequestFilter {
             status: query.status.map(api::Status::as_str),
             template: query.template,
-            owner: None,
+            owner: query.owner,
             name_contains: query.q,
             after,
             limit: LIST_ROWS,
         };
-        let (rows, next, progress) = in_time(async {
-            let (rows, next) = page(&self.state, &self.viewer, filter).await?;
-            let progress = self.state.query.progress_of(&self.viewer, &rows).await?;
-            Ok::<_, ApiError>((rows, next, progress))
-        })
-        .await??;
-        let items = rows
-            .iter()
-            .filter_map(|row| {
-                let progress = progress.iter().find(|now| now.timeline.request == row.id)?;
-                let (request, progress) = (convert::request(row), convert::progress_now(progress));
-                Some(ListedRequest { request, progress })
-            })
-            .collect();
-        Ok(Items { items, next })
+        Ok(in_time(board::board_page(&self.state, &self.viewer, filter, true)).await??)
     }
 
     async fn request(&self, id: &str) -> Result<RequestDetail, PageError> {

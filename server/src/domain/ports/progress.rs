@@ -39,6 +39,19 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
         filter: &RequestFilter,
     ) -> Result<Vec<RequestRow>, StoreError>;
 
+    /// How many requests there are that this viewer may see, by status, template and owner; of
+    /// `filter` only owner and name count. At most `limit` of those groups.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn tally(
+        &self,
+        viewer: &Viewer,
+        filter: &RequestFilter,
+        limit: u32,
+    ) -> Result<Vec<Tally>, StoreError>;
+
     /// What has been recorded from `horizon` on of what this viewer may see.
     ///
     /// At most `limit` events are looked at, whoever may see them.
@@ -144,6 +157,19 @@ pub struct RequestRow {
     pub vcenter: Option<VcenterId>,
     /// The VM, once it is ready.
     pub vm: Option<VmProvisioningResult>,
+}
+
+/// How many requests are alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Where they stand.
+    pub status: VmStatus,
+    /// What they are made from.
+    pub template: String,
+    /// Who asked.
+    pub owner: Owner,
+    /// How many they are.
+    pub count: u32,
 }
 
 /// Which requests are wanted.

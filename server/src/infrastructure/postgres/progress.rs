@@ -16,7 +16,7 @@ use crate::domain::ids::{Owner, RequestId, VcenterId, Viewer};
 use crate::domain::ports::event_store::StoreError;
 use crate::domain::ports::journal_tail::Horizon;
 use crate::domain::ports::progress::{
-    ProgressRepository, RequestFilter, RequestRow, Since, StoredEvent,
+    ProgressRepository, RequestFilter, RequestRow, Since, StoredEvent, Tally,
 };
 use crate::domain::stage::VmProvisioningStage as Stage;
 use crate::domain::vm::VmStatus;
@@ -99,6 +99,12 @@ impl TryFrom<Row> for RequestRow {
     }
 }
 
+/// PostgreSQL's text has no NUL in it, and refuses one even to be looked for.
+fn has_nul(filter: &RequestFilter) -> bool {
+    let wanted = [&filter.template, &filter.owner, &filter.name_contains];
+    wanted.into_iter().flatten().any(|text| text.contains('\0'))
+}
+
 #[async_trait]
 impl ProgressRepository for PgProgressRepository {
     async fn request(
@@ -124,9 +130,7 @@ impl ProgressRepository for PgProgressRepository {
         viewer: &Viewer,
         filter: &RequestFilter,
     ) -> Result<Vec<RequestRow>, StoreError> {
-        let wanted = [&filter.template, &filter.owner, &filter.name_contains];
-        if wanted.into_iter().flatten().any(|text| text.contains('\0')) {
-            // PostgreSQL's text has no NUL in it, and refuses one even to be looked for.
+        if has_nul(filter) {
             return Ok(Vec::new());
         }
         let rows = sqlx::query_as!(
@@ -149,6 +153,39 @@ impl ProgressRepository for PgProgressRepository {
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter().map(RequestRow::try_from).collect()
+    }
+
+    async fn tally(
+        &self,
+        viewer: &Viewer,
+        filter: &RequestFilter,
+        limit: u32,
+    ) -> Result<Vec<Tally>, StoreError> {
+        if has_nul(filter) {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query!(
+            r#"select status, template, owner, count(*) as "count!" from vm_requests
+               where owner = $1 and ($2::text is null or owner = $2)
+                 and ($3::text is null or position(lower($3) in name) > 0)
+               group by status, template, owner order by template, owner, status limit $4"#,
+            viewer.0.0,
+            filter.owner,
+            filter.name_contains,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Tally {
+                    status: VmStatus::parse(&row.status).ok_or_else(|| corrupt(row.status))?,
+                    template: row.template,
+                    owner: Owner(row.owner),
+                    count: u32::try_from(row.count).unwrap_or(u32::MAX),
+                })
+            })
+            .collect()
     }
 
     async fn events_since(
