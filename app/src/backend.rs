@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{FieldError, Progress, Request, Status, Template, Timestamp};
+use crate::api::{
+    Estimate, FieldError, Progress, Request, Status, Template, Timestamp, VirtualMachine,
+};
 
 /// What a page knows of the server beyond its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,8 +83,48 @@ pub struct RequestDetail {
     pub request: Request,
     /// How far it is, as of now (`server_time` is set).
     pub progress: Progress,
+    /// The VM and how to go to it, once it is ready.
+    pub finished: Option<Finished>,
     /// The id of the newest event that `progress` knows, to go on from: `<epoch>.<seq>`.
     pub last_event_id: String,
+}
+
+/// A VM that is ready, and how to go to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// The VM.
+    pub vm: VirtualMachine,
+    /// The line for a shell.
+    pub ssh: String,
+    /// Its page in vCenter; none in the simulated one.
+    pub vcenter: Option<String>,
+    /// How it compares with earlier ones, when there are enough.
+    pub rank: Option<Rank>,
+}
+
+/// How a finished request compares with earlier ones of its template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rank {
+    /// How many of them took longer, in percent.
+    pub percent: u32,
+    /// How many they are.
+    pub runs: u32,
+}
+
+/// What can be said before a VM is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Foresight {
+    /// How many requests wait for a worker.
+    pub ahead: u32,
+    /// How long VMs of each template usually take, by its name, where that is known.
+    pub usual: Vec<(String, Estimate)>,
+}
+
+/// Whether a name is free.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameCheck {
+    /// By whom it is taken, for a person.
+    pub taken: Option<String>,
 }
 
 /// What a person typed into the form, as typed.
@@ -122,6 +164,8 @@ pub struct NewRequestForm {
     pub templates: Vec<Template>,
     /// Why there are none, when vCenter could not be asked.
     pub templates_problem: Option<String>,
+    /// How long it usually takes, and how many wait.
+    pub foresight: Foresight,
     /// The limits beside the fields.
     pub site: Site,
 }

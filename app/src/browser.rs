@@ -7,8 +7,6 @@ use js_sys::{Array, Date, Function, Intl, Object, Reflect};
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::api::{Request, VirtualMachine};
-
 /// Milliseconds since the page was begun, by a clock that never jumps.
 pub(crate) fn monotonic_ms() -> f64 {
     performance().map_or(0.0, |performance| performance.now())
@@ -94,15 +92,50 @@ pub(crate) async fn copy(text: &str) -> bool {
     window.navigator().clipboard().write_text(text).await.is_ok()
 }
 
-/// Asks for the VM of a request that is ready.
-pub(crate) async fn vm_of(request_path: &str) -> Option<VirtualMachine> {
-    read_json::<Request>(request_path).await?.vm
-}
-
 /// What the server answers at this address, if it answers as it should.
 pub(crate) async fn read_json<T: DeserializeOwned>(address: &str) -> Option<T> {
+    serde_json::from_str(&read_text(address).await?).ok()
+}
+
+/// The same as text.
+pub(crate) async fn read_text(address: &str) -> Option<String> {
     let response = web_sys::window()?.fetch_with_str(address).await.ok()?;
     let response: web_sys::Response = response.dyn_into().ok().filter(web_sys::Response::ok)?;
-    let body = response.text().ok()?.await.ok()?.as_string()?;
-    serde_json::from_str(&body).ok()
+    response.text().ok()?.await.ok()?.as_string()
+}
+
+/// A question to the server that can be given up.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    /// None where the browser cannot give up: then the answer is not waited for.
+    controller: Option<web_sys::AbortController>,
+}
+
+impl Question {
+    /// A question that is still to be asked.
+    pub(crate) fn new() -> Self {
+        Self { controller: web_sys::AbortController::new().ok() }
+    }
+
+    /// Asks. `None` also when it was given up.
+    pub(crate) async fn read_json<T: DeserializeOwned>(&self, address: &str) -> Option<T> {
+        let init = web_sys::RequestInit::new();
+        if let Some(controller) = &self.controller {
+            init.set_signal(Some(&controller.signal()));
+        }
+        let asked = web_sys::window()?.fetch_with_str_and_init(address, &init);
+        let response: web_sys::Response = asked.await.ok()?.dyn_into().ok()?;
+        if !response.ok() {
+            return None;
+        }
+        let body = response.text().ok()?.await.ok()?.as_string()?;
+        serde_json::from_str(&body).ok()
+    }
+
+    /// Gives it up.
+    pub(crate) fn give_up(&self) {
+        if let Some(controller) = &self.controller {
+            controller.abort();
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod size;
 mod stage;
 mod summary;
 mod tone;
+mod usual;
 
 pub(crate) use duration::{duration, elapsed};
 pub(crate) use failure::{advice, brief, what_happened, what_was_undone};
@@ -28,3 +29,4 @@ pub(crate) use size::{cpus, memory, with_thousands};
 pub(crate) use stage::{announcement, stage_key, state_key, state_words, step_label};
 pub(crate) use summary::summary;
 pub(crate) use tone::{Tone, tone};
+pub(crate) use usual::{compared, foreseen, usually};

@@ -40,7 +40,7 @@ use server::domain::spec::RawSpec;
 use server::domain::stage::VmProvisioningStage as Stage;
 use server::domain::vm::{Command, decide};
 use server::http::frames::{Epoch, ProtocolFrames};
-use server::http::{AppState, router, serve};
+use server::http::{AppState, MachineLinks, router, serve};
 use server::infrastructure::clock::PostgresClock;
 use server::infrastructure::postgres::doorbell::PgDoorbell;
 use server::infrastructure::postgres::embedded::EmbeddedPostgres;
@@ -225,6 +225,7 @@ async fn compose(
         shutdown: shutdown.clone(),
         vcenter_name: "simulated vCenter".into(),
         simulated: true,
+        machine_links: MachineLinks::default(),
         site_dir: folder.to_owned(),
     };
     let localhost = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

@@ -81,6 +81,6 @@ fn stay_true(watch: Watch, request: &Request) {
                 crate::live::keep_true(watch, links.events.clone());
             }
         });
-        Effect::new(move |_| crate::live::ask_for_vm(watch, &links.this));
+        Effect::new(move |_| crate::live::ask_for_vm(watch, &links.page));
     }
 }

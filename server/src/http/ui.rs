@@ -29,6 +29,11 @@ use crate::domain::ports::progress::{RequestFilter, RequestRow};
 use crate::domain::spec::{MEMORY_STEP_MIB, RawNetwork, RawSpec};
 
 mod board;
+mod finished;
+mod foresee;
+mod report;
+
+pub use finished::MachineLinks;
 
 /// How many requests the list shows at once.
 const LIST_ROWS: u32 = 50;
@@ -55,6 +60,9 @@ pub fn routes(state: &AppState, options: &LeptosOptions) -> Router<AppState> {
     Router::new()
         .route("/requests", get(async || Redirect::temporary("/")).post(submit))
         .route("/ui/board", get(board::rows))
+        .route("/ui/name", get(foresee::name))
+        .route("/ui/requests/{id}/finished", get(finished::finished))
+        .route("/requests/{id}/report", get(report::report))
         .route("/requests/{id}/cancel", post(cancel))
         .route("/requests/{id}/retry", post(retry))
         .leptos_routes_with_context(state, routes, context, move || {
@@ -100,6 +108,7 @@ impl Backend for PageBackend {
         let progress = progress.ok_or_else(ApiError::no_such_request)?;
         Ok(RequestDetail {
             request: convert::request_of(&progress.timeline),
+            finished: in_time(finished::of_timeline(&self.state, &progress.timeline)).await??,
             last_event_id: self.state.epoch.id(progress.timeline.seq),
             progress: convert::progress_now(&progress),
         })
@@ -118,9 +127,11 @@ impl Backend for PageBackend {
     async fn new_request(&self, mut draft: Draft) -> NewRequestForm {
         let templates = self.state.templates().await;
         let (templates, templates_problem) = match templates {
-            Ok(templates) => (templates.iter().map(convert::template).collect::<Vec<_>>(), None),
-            Err(error) => (Vec::new(), Some(error.detail().to_owned())),
+            Ok(templates) => (templates, None),
+            Err(error) => (Arc::default(), Some(error.detail().to_owned())),
         };
+        let foresight = foresee::foresight(&self.state, &templates).await;
+        let templates = templates.iter().map(convert::template).collect::<Vec<_>>();
         let (mut errors, mut problem) = (Vec::new(), None);
         if draft.tried
             && let Err(error) = check(&self.state, &draft).await
@@ -132,7 +143,7 @@ impl Backend for PageBackend {
             draft.key = Uuid::now_v7().to_string();
         }
         let site = self.state.site();
-        NewRequestForm { draft, errors, problem, templates, templates_problem, site }
+        NewRequestForm { draft, errors, problem, templates, templates_problem, foresight, site }
     }
 }
 

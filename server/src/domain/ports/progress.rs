@@ -106,6 +106,27 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
     /// [`StoreError`].
     async fn ahead(&self, request: RequestId) -> Result<u32, StoreError>;
 
+    /// How many requests wait for a worker.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn waiting(&self) -> Result<u32, StoreError>;
+
+    /// How long the newest requests took, in milliseconds, that were made from this template in this
+    /// vCenter and became ready before `before`, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn totals(
+        &self,
+        vcenter: &VcenterId,
+        template: &str,
+        before: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<u64>, StoreError>;
+
     /// Whether a request that has not ended has this name.
     ///
     /// # Errors

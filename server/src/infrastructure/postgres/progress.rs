@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -63,6 +64,9 @@ impl PgProgressRepository {
         Ok(order.iter().filter_map(|id| runs.remove(id)).collect())
     }
 }
+
+/// A request that became ready has a duration for each stage but the last, which takes no time.
+const STAGES_OF_A_RUN: i64 = 5;
 
 /// A row of `vm_requests` as the queries below select it.
 struct Row {
@@ -310,6 +314,44 @@ impl ProgressRepository for PgProgressRepository {
         .fetch_one(&self.pool)
         .await?;
         Ok(u32::try_from(ahead).unwrap_or(u32::MAX))
+    }
+
+    async fn waiting(&self) -> Result<u32, StoreError> {
+        let waiting = sqlx::query_scalar!(
+            r#"select count(*) as "count!" from vm_requests
+               where status = 'queued' and lease_until is null"#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(u32::try_from(waiting).unwrap_or(u32::MAX))
+    }
+
+    async fn totals(
+        &self,
+        vcenter: &VcenterId,
+        template: &str,
+        before: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<u64>, StoreError> {
+        // The newest rows by their index; a request of which not every stage is among them is left out.
+        let rows = sqlx::query_scalar!(
+            r#"select sum(duration_ms)::bigint as "total!" from (
+                   select request_id, stage, duration_ms from stage_durations
+                   where vcenter = $1 and template = $2 and finished_at < $3
+                   order by finished_at desc limit $4
+               ) newest
+               group by request_id having count(*) = $5"#,
+            vcenter.0,
+            template,
+            before,
+            i64::from(limit) * STAGES_OF_A_RUN,
+            STAGES_OF_A_RUN
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|total| u64::try_from(total).map_err(|_| corrupt("a negative time")))
+            .collect()
     }
 
     async fn name_is_living(&self, name: &str) -> Result<bool, StoreError> {
