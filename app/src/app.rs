@@ -11,7 +11,9 @@ use leptos_router::{
 
 use crate::{
     backend::{Backend, Site},
-    pages::{Frame, HistoryPage, NewRequestPage, NotFoundPage, RequestPage, RequestsPage},
+    pages::{
+        Frame, HistoryPage, NewRequestPage, NotFoundPage, ReplayPage, RequestPage, RequestsPage,
+    },
 };
 
 /// The app: every page, in its frame. Expects an `Arc<dyn Backend>` in the context.
@@ -39,6 +41,11 @@ pub fn App() -> impl IntoView {
                     <Route
                         path=(StaticSegment("requests"), ParamSegment("id"), StaticSegment("history"))
                         view=HistoryPage
+                        ssr=ssr.clone()
+                    />
+                    <Route
+                        path=(StaticSegment("requests"), ParamSegment("id"), StaticSegment("replay"))
+                        view=ReplayPage
                         ssr
                     />
                 </Routes>

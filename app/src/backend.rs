@@ -7,7 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::{
-    Estimate, FieldError, Progress, Request, Status, Template, Timestamp, VirtualMachine,
+    Estimate, FieldError, Progress, Request, StageEvent, Status, Template, Timestamp,
+    VirtualMachine,
 };
 
 /// What a page knows of the server beyond its data.
@@ -127,6 +128,15 @@ pub struct NameCheck {
     pub taken: Option<String>,
 }
 
+/// Everything that the replay of one request shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReplayDetail {
+    /// The request.
+    pub request: Request,
+    /// Its events in order, each with the progress as of then; never none.
+    pub events: Vec<StageEvent>,
+}
+
 /// What a person typed into the form, as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -191,6 +201,9 @@ pub trait Backend: Send + Sync {
 
     /// One request with its progress.
     async fn request(&self, id: &str) -> Result<RequestDetail, PageError>;
+
+    /// One request as it was after each of its events.
+    async fn replay(&self, id: &str) -> Result<ReplayDetail, PageError>;
 
     /// The journal of one request.
     async fn history(&self, id: &str) -> Result<Vec<crate::api::HistoryItem>, PageError>;

@@ -1,5 +1,8 @@
 //! The few things that the page asks of a browser beyond its DOM: clocks, words for moments, the
-//! clipboard, one request.
+//! clipboard, locks and a channel between tabs, requests, notifications.
+
+pub(crate) mod locks;
+pub(crate) mod notifications;
 
 use std::cell::OnceCell;
 
@@ -7,9 +10,38 @@ use js_sys::{Array, Date, Function, Intl, Object, Reflect};
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
 
+/// How long an answer to one question may take before it counts as none, in milliseconds.
+const ANSWER_MAX_MS: u32 = 8_000;
+
 /// Milliseconds since the page was begun, by a clock that never jumps.
 pub(crate) fn monotonic_ms() -> f64 {
     performance().map_or(0.0, |performance| performance.now())
+}
+
+/// Milliseconds since 1970 by the browser's wall clock, which may be wrong and may jump: only of use to
+/// see how far it has moved.
+pub(crate) fn wall_ms() -> f64 {
+    Date::now()
+}
+
+/// Whether the browser believes to have a network.
+pub(crate) fn is_online() -> bool {
+    web_sys::window().is_none_or(|window| window.navigator().on_line())
+}
+
+/// Whether the person can see the page.
+pub(crate) fn is_visible() -> bool {
+    let document = web_sys::window().and_then(|window| window.document());
+    document.is_none_or(|document| !document.hidden())
+}
+
+/// Sets the address of a link in the page's head, if it is there.
+pub(crate) fn set_address(id: &str, address: &str) {
+    let document = web_sys::window().and_then(|window| window.document());
+    if let Some(link) = document.and_then(|document| document.get_element_by_id(id)) {
+        // Fails only for a name that is none.
+        drop(link.set_attribute("href", address));
+    }
 }
 
 /// When the first byte of the page came, by the same clock; now, where the browser does not tell.
@@ -99,9 +131,7 @@ pub(crate) async fn read_json<T: DeserializeOwned>(address: &str) -> Option<T> {
 
 /// The same as text.
 pub(crate) async fn read_text(address: &str) -> Option<String> {
-    let response = web_sys::window()?.fetch_with_str(address).await.ok()?;
-    let response: web_sys::Response = response.dyn_into().ok().filter(web_sys::Response::ok)?;
-    response.text().ok()?.await.ok()?.as_string()
+    body(&get(address).await?).await
 }
 
 /// A question to the server that can be given up.
@@ -125,11 +155,8 @@ impl Question {
         }
         let asked = web_sys::window()?.fetch_with_str_and_init(address, &init);
         let response: web_sys::Response = asked.await.ok()?.dyn_into().ok()?;
-        if !response.ok() {
-            return None;
-        }
-        let body = response.text().ok()?.await.ok()?.as_string()?;
-        serde_json::from_str(&body).ok()
+        let text = body(&response).await.filter(|_| response.ok())?;
+        serde_json::from_str(&text).ok()
     }
 
     /// Gives it up.
@@ -138,4 +165,24 @@ impl Question {
             controller.abort();
         }
     }
+}
+
+/// Asks how far a request is: the id of the newest event in the answer, and the answer.
+pub(crate) async fn progress(progress_path: &str) -> Option<(String, String)> {
+    let response = get(progress_path).await?;
+    let id = response.headers().get("last-event-id").ok()??;
+    Some((id, body(&response).await?))
+}
+
+/// A good answer to one question; `None` for any other, and when none came in time.
+async fn get(path: &str) -> Option<web_sys::Response> {
+    let init = web_sys::RequestInit::new();
+    init.set_signal(Some(&web_sys::AbortSignal::timeout_with_u32(ANSWER_MAX_MS)));
+    let response = web_sys::window()?.fetch_with_str_and_init(path, &init).await.ok()?;
+    let response: web_sys::Response = response.dyn_into().ok()?;
+    response.ok().then_some(response)
+}
+
+async fn body(response: &web_sys::Response) -> Option<String> {
+    response.text().ok()?.await.ok()?.as_string()
 }

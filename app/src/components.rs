@@ -17,7 +17,9 @@ mod machine;
 mod note;
 mod stepper;
 mod summary_of_errors;
+mod tell_me;
 mod template_choice;
+mod timeline;
 mod undo;
 mod waiting;
 
@@ -38,6 +40,8 @@ pub(crate) use machine::Machine;
 pub(crate) use note::Note;
 pub(crate) use stepper::Stepper;
 pub(crate) use summary_of_errors::SummaryOfErrors;
+pub(crate) use tell_me::TellMe;
 pub(crate) use template_choice::TemplateChoice;
+pub(crate) use timeline::Timeline;
 pub(crate) use undo::Undo;
 pub(crate) use waiting::{SlowNote, WaitingNote};

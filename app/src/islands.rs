@@ -4,10 +4,12 @@
 
 mod board;
 mod moment;
+mod replay;
 mod request_form;
 mod watched;
 
 pub(crate) use board::Board;
 pub(crate) use moment::Moment;
+pub(crate) use replay::Replay;
 pub(crate) use request_form::RequestForm;
 pub(crate) use watched::Watched;

@@ -26,6 +26,8 @@ mod board;
 mod browser;
 #[allow(unreachable_pub, reason = "the component macro writes `pub` where `pub(crate)` was meant")]
 mod components;
+mod film;
+mod icon;
 #[allow(unreachable_pub, reason = "the island macro writes `pub` where `pub(crate)` was meant")]
 #[cfg_attr(
     not(feature = "ssr"),

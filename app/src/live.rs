@@ -5,13 +5,17 @@
 //! a connection repeats; and nothing is ever invented here that the server did not say.
 //!
 //! The browser's side is thin: `connection` owns the `EventSource`, [`keeper::Keeper`] decides when to open it
-//! again, [`clock::ServerClock`] says what time it is over there.
+//! again, [`share::Follower`] whether another tab's is enough, `places` whether there is room for it, and
+//! [`clock::ServerClock`] says what time it is over there.
 
 mod clock;
 #[cfg(feature = "hydrate")]
 mod connection;
 mod keeper;
 mod message;
+#[cfg(feature = "hydrate")]
+pub(crate) mod places;
+mod share;
 #[cfg(feature = "hydrate")]
 mod vm;
 mod watch;
@@ -25,7 +29,7 @@ pub(crate) use clock::ServerClock;
 pub(crate) use connection::keep_true;
 pub(crate) use keeper::Link;
 #[cfg(feature = "hydrate")]
-pub(crate) use keeper::{Action, Keeper};
+pub(crate) use keeper::{Keeper, Stream as StreamTodo, Todo};
 pub(crate) use message::{EventId, Message};
 #[cfg(feature = "hydrate")]
 pub(crate) use vm::ask_for_vm;
@@ -79,9 +83,26 @@ impl LiveState {
         }
     }
 
+    /// What was known just after an event.
+    pub(crate) fn of_past(event: &StageEvent) -> Self {
+        Self {
+            progress: event.progress.clone(),
+            estimate_as_of_ms: event.at.epoch_ms(),
+            hint: None,
+            degraded: None,
+            last: EventId { epoch: String::new(), seq: event.seq },
+            awaits_snapshot: false,
+        }
+    }
+
     /// The id to go on from.
     pub(crate) fn last_event_id(&self) -> String {
         self.last.to_string()
+    }
+
+    /// Whether another tab that knows `last` knows more.
+    pub(crate) fn is_behind(&self, last: &EventId) -> bool {
+        self.last.epoch != last.epoch || self.last.seq < last.seq
     }
 
     /// Whether nothing more will come.

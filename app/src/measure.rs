@@ -3,7 +3,7 @@
 //! Pure: the moment is always a parameter, so the same code serves the server's render, the ticking
 //! page and the tests. Nothing here trusts the browser's clock.
 
-use crate::api::{Progress, StageProgress, StageState, Timestamp};
+use crate::api::{Progress, Stage, StageProgress, StageState, Timestamp};
 
 /// Where the active stage's segment stops following time in a straight line.
 const LINEAR_UNTIL: f64 = 0.75;
@@ -30,6 +30,48 @@ pub(crate) struct Segment {
     /// The state of its stage.
     pub(crate) state: StageState,
 }
+
+/// How long one stage took, beside what is usual.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Lane {
+    /// The stage in a person's words.
+    pub(crate) label: String,
+    /// How long it took, in milliseconds.
+    pub(crate) took_ms: u64,
+    /// How long it usually takes.
+    pub(crate) usually_ms: Option<u64>,
+    /// Both as parts of the longest of them all, 0 to 1.
+    pub(crate) part: f64,
+    /// The usual one, if it is known.
+    pub(crate) usual_part: Option<f64>,
+    /// How it went.
+    pub(crate) pace: Pace,
+}
+
+/// How a stage went, beside what is usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// About as always, or nothing is known of that.
+    Usual,
+    /// Much slower.
+    Slow,
+    /// It failed.
+    Failed,
+}
+
+impl Pace {
+    /// The word that the style sheets use.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Usual => "usual",
+            Self::Slow => "slow",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A stage that took so many times as long as usual was slow.
+const SLOW_TIMES: u64 = 2;
 
 /// Milliseconds from `from` to `now_ms`, 0 if that lies ahead.
 pub(crate) fn since(from: Timestamp, now_ms: i64) -> u64 {
@@ -103,6 +145,40 @@ pub(crate) fn segments(progress: &Progress, now_ms: i64) -> Vec<Segment> {
         .map(|stage| segment(stage, weight(stage)))
         .chain(std::iter::once(segment(last, end_mark)))
         .collect()
+}
+
+/// How much of the whole is done, 0 to 1, by what the stages usually take.
+pub(crate) fn completed(progress: &Progress, now_ms: i64) -> f64 {
+    let segments = segments(progress, now_ms);
+    let all: f64 = segments.iter().map(|segment| segment.weight).sum();
+    let done = |segment: &Segment| segment.weight * segment.filled.unwrap_or(0.0);
+    segments.iter().map(done).sum::<f64>() / all.max(1.0)
+}
+
+/// The stages that took time, each beside what is usual, on one scale.
+pub(crate) fn lanes(progress: &Progress) -> Vec<Lane> {
+    let timed: Vec<_> = progress
+        .stages
+        .iter()
+        .filter(|stage| stage.stage != Stage::Ready)
+        .filter_map(|stage| Some((stage, stage.duration_ms?)))
+        .collect();
+    let longest =
+        timed.iter().map(|(stage, ms)| stage.typical_ms.unwrap_or(0).max(*ms)).max().unwrap_or(0);
+    let part = |ms: u64| as_f64(ms) / as_f64(longest.max(1));
+    let lane = |(stage, took_ms): (&StageProgress, u64)| Lane {
+        label: stage.label.clone(),
+        took_ms,
+        usually_ms: stage.typical_ms,
+        part: part(took_ms),
+        usual_part: stage.typical_ms.map(part),
+        pace: match stage.typical_ms {
+            _ if stage.state == StageState::Failed => Pace::Failed,
+            Some(usual) if took_ms > usual.saturating_mul(SLOW_TIMES) => Pace::Slow,
+            Some(_) | None => Pace::Usual,
+        },
+    };
+    timed.into_iter().map(lane).collect()
 }
 
 fn filled(stage: &StageProgress, now_ms: i64) -> Option<f64> {
@@ -217,6 +293,30 @@ mod tests {
         progress.stages[3].typical_ms = None;
         let segments = segments(&progress, sample::NOW_MS);
         assert!(segments.iter().all(|segment| segment.weight == 1.0));
+    }
+
+    #[test]
+    fn lanes_are_on_one_scale_and_say_what_was_slow() {
+        let mut progress = sample::progress();
+        progress.stages[2].duration_ms = Some(20_000);
+        progress.stages[2].state = StageState::Done;
+        let lanes = lanes(&progress);
+        let paces: Vec<_> = lanes.iter().map(|lane| lane.pace).collect();
+        assert_eq!(paces, [Pace::Usual, Pace::Usual, Pace::Slow]);
+        assert_eq!(lanes[1].part, 1.0, "the longest of all");
+        assert!((lanes[2].part - 20_000.0 / 41_033.0).abs() < 1e-9);
+        assert!(lanes.iter().all(|lane| lane.usual_part.is_some_and(|part| part <= 1.0)));
+        progress.stages[2].state = StageState::Failed;
+        assert_eq!(super::lanes(&progress)[2].pace, Pace::Failed);
+    }
+
+    #[test]
+    fn what_is_completed_grows_and_is_never_all_before_the_end() {
+        let progress = sample::progress();
+        let now = sample::NOW_MS;
+        assert!((0.5..0.56).contains(&completed(&progress, now)));
+        assert!(completed(&progress, now + 2_000) > completed(&progress, now));
+        assert!(completed(&progress, now + 3_600_000) < 0.6);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod history;
 mod new_request;
 mod not_found;
 mod problem;
+mod replay;
 mod request;
 mod requests;
 
@@ -16,6 +17,7 @@ pub(crate) use history::HistoryPage;
 pub(crate) use new_request::NewRequestPage;
 pub(crate) use not_found::NotFoundPage;
 pub(crate) use problem::ProblemPage;
+pub(crate) use replay::ReplayPage;
 pub(crate) use request::RequestPage;
 pub(crate) use requests::RequestsPage;
 

@@ -74,6 +74,11 @@ export class RequestPage {
     await expect(this.liveness).toHaveText(/^Live, event \d+, \d+ s ago$/);
   }
 
+  /** Waits until the page says that it asks every few seconds. */
+  async isPolling(): Promise<void> {
+    await expect(this.liveness).toHaveText(/^Checking every 3 s, event \d+, \d+ s ago$/);
+  }
+
   /** All stages as they are shown now. */
   async steps(): Promise<Step[]> {
     return this.page.locator('.step').evaluateAll((steps) =>

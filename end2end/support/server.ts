@@ -66,6 +66,34 @@ export class Server {
     return body.id;
   }
 
+  /** Cancels a request as a program would. */
+  async cancel(id: string): Promise<void> {
+    const { status } = await fetch(`${this.origin}/api/requests/${id}/cancel`, { method: 'POST' });
+    if (status !== 202) throw new Error(`cancelling answers ${status}`);
+  }
+
+  /**
+   * Asks for a VM that gets no address, and waits until it is waited for: the request stays there for
+   * as long as a test needs, however slow the machine is, until it is cancelled.
+   */
+  async askToStay(name: string): Promise<string> {
+    const id = await this.ask({ name, template: 'demo-no-address' });
+    for await (const line of this.lines(id)) if (line.includes('Wait for network')) break;
+    return id;
+  }
+
+  private async *lines(id: string): AsyncGenerator<string> {
+    const stop = new AbortController();
+    const events = `${this.origin}/api/requests/${id}/provisioning-progress/events?format=text`;
+    const response = await fetch(events, { signal: stop.signal });
+    try {
+      const decoder = new TextDecoder();
+      for await (const chunk of response.body!) yield decoder.decode(chunk);
+    } finally {
+      stop.abort();
+    }
+  }
+
   async json<T>(route: string): Promise<T> {
     return (await (await fetch(this.origin + route)).json()) as T;
   }

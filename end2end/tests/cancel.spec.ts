@@ -2,6 +2,9 @@
 import { isAccessible } from '../support/axe.ts';
 import { expect, test } from '../support/fixtures.ts';
 
+// A request runs longer than a person takes to cancel it, also on a busy machine.
+test.use({ settings: { STAGEWATCH_SIMULATED_DELAY: '2s' } });
+
 test('cancel a request that runs', async ({ watched, page, server, vmName, javaScriptEnabled }) => {
   const id = await server.ask({ name: vmName, template: 'demo-slow-clone' });
   await watched.open(id);

@@ -40,6 +40,7 @@ use server::domain::spec::RawSpec;
 use server::domain::stage::VmProvisioningStage as Stage;
 use server::domain::vm::{Command, decide};
 use server::http::frames::{Epoch, ProtocolFrames};
+use server::http::serve::Limits;
 use server::http::{AppState, MachineLinks, router, serve};
 use server::infrastructure::clock::PostgresClock;
 use server::infrastructure::postgres::doorbell::PgDoorbell;
@@ -98,6 +99,10 @@ impl EventStore for TimedStore {
         let recorded = self.inner.append(append).await;
         *self.last.lock().expect("nobody panics with it") = Some((begun, Instant::now()));
         recorded
+    }
+
+    async fn try_write(&self) -> Result<(), StoreError> {
+        self.inner.try_write().await
     }
 }
 
@@ -184,7 +189,7 @@ async fn compose(
     let journal_tail = Arc::new(PgJournalTail::new(pool.clone(), Arc::clone(&clock)));
     let vcenter = Arc::new(CurrentVcenter::new(Arc::clone(&vsphere)));
     let epoch = Epoch::default();
-    epoch.set(journal_tail.epoch().await.expect("the journal's identity"));
+    epoch.set(&journal_tail.epoch().await.expect("the journal's identity"));
     let renderer = Arc::new(ProtocolFrames::new(epoch.clone()));
     let feed = Arc::new(Feed::new(store.clone(), renderer));
     let shutdown = CancellationToken::new();
@@ -231,7 +236,8 @@ async fn compose(
     let localhost = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     let listener = TcpListener::bind(localhost).await.expect("a port");
     let address = listener.local_addr().expect("its number");
-    tokio::spawn(serve::run(listener, router(state), 10_000, shutdown.clone()));
+    let limits = Limits { connections_max: 10_000, stalled_max: serve::STALLED_MAX };
+    tokio::spawn(serve::run(listener, router(state), limits, shutdown.clone()));
     tokio::spawn(tail::run(
         feed,
         Arc::new(Driving::default()),

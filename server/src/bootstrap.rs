@@ -27,6 +27,7 @@ use crate::application::vcenter::CurrentVcenter;
 use crate::config::Config;
 use crate::domain::ports::journal_tail::JournalTail;
 use crate::http::frames::{Epoch, ProtocolFrames};
+use crate::http::serve::Limits;
 use crate::http::{AppState, MachineLinks, router, serve};
 use crate::infrastructure::postgres::MIGRATOR;
 use crate::infrastructure::postgres::embedded::EmbeddedPostgres;
@@ -76,16 +77,18 @@ impl Server {
     ///
     /// One line (with its causes) that names what is wrong and says what to do.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        Self::start_with(config, vsphere::connect).await
+        Self::start_with(config, serve::STALLED_MAX, vsphere::connect).await
     }
 
-    /// The same with a vCenter of the caller's: `connect` puts its port together.
+    /// The same with a vCenter of the caller's, whose port `connect` puts together, and another limit
+    /// for peers that take nothing.
     ///
     /// # Errors
     ///
     /// As [`start`](Self::start), and what `connect` says.
     pub async fn start_with(
         config: Config,
+        stalled_max: Duration,
         connect: impl FnOnce(&Config) -> anyhow::Result<Vsphere>,
     ) -> anyhow::Result<Self> {
         install_tls();
@@ -128,7 +131,7 @@ impl Server {
             }
         }
         parts.announce(address);
-        server.tasks.spawn(parts.run(listener));
+        server.tasks.spawn(parts.run(listener, stalled_max));
         Ok(server)
     }
 
@@ -297,7 +300,7 @@ impl Parts {
             .run(&self.storage.pool)
             .await
             .context("the database's schema could not be brought up to date")?;
-        self.state.epoch.set(self.storage.tail.epoch().await?);
+        self.state.epoch.set(&self.storage.tail.epoch().await?);
         self.state.ready.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -331,9 +334,10 @@ impl Parts {
     }
 
     /// Runs until the shutdown.
-    async fn run(self, listener: TcpListener) {
+    async fn run(self, listener: TcpListener, stalled_max: Duration) {
         let router = router(self.state.clone());
-        let web = serve::run(listener, router, self.connections_max, self.shutdown.clone());
+        let limits = Limits { connections_max: self.connections_max, stalled_max };
+        let web = serve::run(listener, router, limits, self.shutdown.clone());
         let work = async {
             if self.wait_for_database {
                 self.prepare_patiently().await;

@@ -34,6 +34,7 @@ pub mod error;
 pub mod frames;
 pub mod guard;
 pub mod health;
+pub mod leaving;
 pub mod query;
 pub mod requests;
 pub mod serve;

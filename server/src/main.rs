@@ -23,7 +23,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("no runtime could be started: {error}")),
     };
-    match runtime.block_on(run(config)) {
+    let ended = runtime.block_on(run(config));
+    // What still runs after a second signal is not waited for.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => refuse(&format!("{error:#}")),
     }
@@ -31,11 +34,23 @@ fn main() -> ExitCode {
 
 async fn run(config: Config) -> anyhow::Result<()> {
     // Listened to from the first moment, so that Ctrl-C while PostgreSQL starts is not lost.
-    let stop = tokio::spawn(shutdown::requested());
-    let server = Server::start(config).await?;
-    let signal = stop.await??;
-    tracing::info!("{signal}: stopping");
-    server.stop().await
+    let mut signals = shutdown::Signals::listen()?;
+    let (asked, stop) = tokio::sync::oneshot::channel();
+    let life = async {
+        let server = Server::start(config).await?;
+        let signal = stop.await?;
+        tracing::info!("{signal}: stopping; once more ends it at once");
+        server.stop().await
+    };
+    let twice = async {
+        // An error only says that the server's life is over already.
+        asked.send(signals.next().await).ok();
+        signals.next().await
+    };
+    tokio::select! {
+        ended = life => ended,
+        signal = twice => anyhow::bail!("{signal} for the second time: ended at once"),
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "the start ends here, with one line for a person")]

@@ -20,8 +20,8 @@ use super::{LiveBoard, in_address};
 use crate::{
     api::{BoardEvent, BoardPing, Degraded},
     backend::{BoardPage, ListedRequest},
-    browser,
-    live::{Action, Keeper, ServerClock},
+    browser::{self, locks},
+    live::{Keeper, ServerClock, StreamTodo, Todo, places},
 };
 
 /// Where the stream is.
@@ -64,6 +64,11 @@ type OnEvent = Closure<dyn Fn(Event)>;
 struct Stream {
     board: LiveBoard,
     source: Option<EventSource>,
+    /// Of the stream's events. They hold this value; none once the page is left.
+    handlers: Option<Handlers>,
+    /// One of the few connections that a browser has for streams.
+    place: Option<locks::Hold>,
+    is_finding_place: bool,
     keeper: Keeper,
     clock: ServerClock,
     /// The id to go on from.
@@ -78,6 +83,8 @@ struct Stream {
     is_tally_old: bool,
     /// What is shown is not what the server has: the tick at which it is asked for.
     reload_at: Option<u32>,
+    /// Whether new rows may come in now without moving what is read.
+    may_show: fn() -> bool,
 }
 
 type Shared = Rc<RefCell<Stream>>;
@@ -97,6 +104,9 @@ pub(crate) fn keep_true(board: LiveBoard, last_event_id: String, may_show: fn() 
     let stream = Rc::new(RefCell::new(Stream {
         board,
         source: None,
+        handlers: None,
+        place: None,
+        is_finding_place: false,
         keeper: Keeper::new(now_ms),
         // The server rendered the page just before its first byte came.
         clock: ServerClock::new(board.now_ms.get_untracked(), browser::response_start_ms()),
@@ -107,33 +117,32 @@ pub(crate) fn keep_true(board: LiveBoard, last_event_id: String, may_show: fn() 
         ticks: 0,
         is_tally_old: false,
         reload_at: None,
+        may_show,
     }));
-    let handlers = Rc::new(Handlers::new(&stream, may_show));
-    let act = move |stream: &Shared, action| {
-        if action == Action::Open {
-            stream.borrow_mut().open(&handlers);
-        }
-    };
+    let handlers = Handlers::new(&stream);
+    stream.borrow_mut().handlers = Some(handlers);
     let tick = {
-        let (stream, act) = (Rc::clone(&stream), act.clone());
+        let stream = Rc::clone(&stream);
         move || {
-            let action = stream.borrow_mut().tick();
-            act(&stream, action);
-            want_frame(&stream, may_show);
+            let todo = stream.borrow_mut().tick();
+            act(&stream, todo);
+            want_frame(&stream);
             ask_again(&stream);
         }
     };
     tick();
     let ticking = set_interval_with_handle(tick, TICK).ok();
-    let listen = |event: &str, wake: fn(&mut Keeper, f64) -> Action| {
-        let (stream, act) = (Rc::clone(&stream), act.clone());
+    let listen = |event: &str, wake: fn(&mut Keeper, f64) -> Todo| {
+        let stream = Rc::clone(&stream);
         window_event_listener_untyped(event, move |_| {
-            let action = stream.borrow_mut().with_keeper(wake);
-            act(&stream, action);
+            let todo = stream.borrow_mut().with_keeper(wake);
+            act(&stream, todo);
         })
     };
+    let network = |keeper: &mut Keeper, now_ms| keeper.network(now_ms, browser::is_online());
     let listeners = vec![
-        listen("online", Keeper::reopen),
+        listen("online", network),
+        listen("offline", network),
         listen("pageshow", Keeper::wake),
         listen("visibilitychange", Keeper::wake),
     ];
@@ -141,7 +150,7 @@ pub(crate) fn keep_true(board: LiveBoard, last_event_id: String, may_show: fn() 
     let open = StoredValue::new_local((stream, ticking, listeners));
     on_cleanup(move || {
         open.try_update_value(|(stream, ticking, listeners)| {
-            stream.borrow_mut().close();
+            stream.borrow_mut().end();
             if let Some(ticking) = ticking {
                 ticking.clear();
             }
@@ -150,8 +159,72 @@ pub(crate) fn keep_true(board: LiveBoard, last_event_id: String, may_show: fn() 
     });
 }
 
+/// Does what the keeper has decided.
+fn act(stream: &Shared, todo: Todo) {
+    match todo.stream {
+        StreamTodo::Keep => {}
+        StreamTodo::Open => open(stream),
+        StreamTodo::Close => stream.borrow_mut().close(),
+    }
+    if todo.poll {
+        poll(stream);
+    }
+}
+
+/// Opens the stream after the last id, once there is a connection for it; what was open before is closed.
+fn open(stream: &Shared) {
+    let mut inner = stream.borrow_mut();
+    inner.close();
+    if inner.place.is_some() || !locks::are_here() {
+        inner.open();
+    } else if !std::mem::replace(&mut inner.is_finding_place, true) {
+        let stream = Rc::clone(stream);
+        spawn_local(async move {
+            let place = places::find().await;
+            let mut inner = stream.borrow_mut();
+            inner.is_finding_place = false;
+            match place {
+                // The page has been left meanwhile.
+                _ if inner.handlers.is_none() => {}
+                None => inner.with_keeper(Keeper::crowded),
+                place => {
+                    inner.place = place;
+                    inner.open();
+                }
+            }
+        });
+    }
+}
+
+/// Asks for the list instead of listening: where a stream cannot be had, this is what the page lives on.
+/// Events that this list is too short for come when the stream can be had again, from the id that is kept.
+fn poll(stream: &Shared) {
+    let board = stream.borrow().board;
+    let address = format!("/ui/board?{}", in_address(&board.query(), None));
+    let stream = Rc::clone(stream);
+    spawn_local(async move {
+        let page = browser::read_json::<BoardPage>(&address).await;
+        let mut inner = stream.borrow_mut();
+        if inner.handlers.is_none() {
+            return;
+        }
+        let is_answered = page.is_some();
+        if let Some(page) = page {
+            inner.clock.observe(page.server_time.epoch_ms(), browser::monotonic_ms());
+            board.tally.set(page.tally);
+            for listed in page.rows {
+                inner.keep(listed);
+            }
+            inner.heard();
+        }
+        inner.with_keeper(|keeper, now_ms| keeper.polled(now_ms, is_answered));
+        drop(inner);
+        want_frame(&stream);
+    });
+}
+
 /// Asks for the next frame of the screen, once, when there is anything to do in it.
-fn want_frame(stream: &Shared, may_show: fn() -> bool) {
+fn want_frame(stream: &Shared) {
     {
         let mut inner = stream.borrow_mut();
         let has_work = !inner.news.is_empty() || !inner.sweep.is_empty();
@@ -162,8 +235,8 @@ fn want_frame(stream: &Shared, may_show: fn() -> bool) {
     }
     let stream = Rc::clone(stream);
     request_animation_frame(move || {
-        stream.borrow_mut().frame(may_show);
-        want_frame(&stream, may_show);
+        stream.borrow_mut().frame();
+        want_frame(&stream);
     });
 }
 
@@ -190,28 +263,31 @@ fn ask_again(stream: &Shared) {
 }
 
 impl Handlers {
-    fn new(stream: &Shared, may_show: fn() -> bool) -> Self {
+    fn new(stream: &Shared) -> Self {
         let handler = |handle: fn(&mut Stream, Event)| {
             let stream = Rc::clone(stream);
             OnEvent::new(move |event| {
                 handle(&mut stream.borrow_mut(), event);
-                want_frame(&stream, may_show);
+                want_frame(&stream);
             })
         };
         Self {
             on_event: handler(Stream::on_event),
-            on_open: handler(|stream, _| stream.heard()),
+            on_open: handler(|stream, _| {
+                stream.with_keeper(Keeper::opened);
+                stream.heard();
+            }),
             on_error: handler(|stream, _| stream.on_error()),
         }
     }
 }
 
 impl Stream {
-    /// Opens the stream after the last id; what was open before is closed.
-    fn open(&mut self, handlers: &Handlers) {
-        self.close();
+    /// Opens the stream after the last id.
+    fn open(&mut self) {
         let address = format!("{STREAM}?last_event_id={}", self.last_event_id);
-        let Ok(source) = EventSource::new(&address) else {
+        let opened = EventSource::new(&address).ok().zip(self.handlers.as_ref());
+        let Some((source, handlers)) = opened else {
             self.with_keeper(|keeper, now_ms| keeper.failed(now_ms, true));
             return;
         };
@@ -223,6 +299,13 @@ impl Stream {
             drop(source.add_event_listener_with_callback(name, listener));
         }
         self.source = Some(source);
+    }
+
+    /// The page is left.
+    fn end(&mut self) {
+        self.close();
+        self.keeper.end();
+        (self.handlers, self.place) = (None, None);
     }
 
     fn close(&mut self) {
@@ -254,7 +337,10 @@ impl Stream {
             "reset" => self.reload_at = Some(self.ticks),
             _ => {
                 if let Ok(event) = serde_json::from_str::<BoardEvent>(&data) {
-                    self.keep(event);
+                    let BoardEvent { at, request, mut progress, .. } = event;
+                    // When its estimate was true.
+                    progress.server_time = Some(at);
+                    self.keep(ListedRequest { request, progress });
                 }
             }
         }
@@ -262,17 +348,16 @@ impl Stream {
         if !id.is_empty() {
             self.last_event_id = id;
         }
+        self.with_keeper(Keeper::said);
         self.heard();
     }
 
-    /// Keeps an event until the next frame.
-    fn keep(&mut self, event: BoardEvent) {
-        let BoardEvent { request_id, at, request, mut progress, .. } = event;
-        // When its estimate was true.
-        progress.server_time = Some(at);
+    /// Keeps what is now known of a request until the next frame.
+    fn keep(&mut self, listed: ListedRequest) {
+        let (id, seq) = (listed.request.id, listed.progress.seq);
         self.is_tally_old = true;
-        if self.news.get(&request_id).is_none_or(|known| known.progress.seq < progress.seq) {
-            self.news.insert(request_id, ListedRequest { request, progress });
+        if self.news.get(&id).is_none_or(|known| known.progress.seq < seq) {
+            self.news.insert(id, listed);
         }
         if self.news.len() > NEWS_MAX {
             self.news.clear();
@@ -281,14 +366,14 @@ impl Stream {
     }
 
     /// What is done in one frame of the screen.
-    fn frame(&mut self, may_show: fn() -> bool) {
+    fn frame(&mut self) {
         self.is_frame_wanted = false;
         let ids: Vec<Uuid> = self.news.keys().take(TAKE_ROWS).copied().collect();
         let news: Vec<_> = ids.iter().filter_map(|id| self.news.remove(id)).collect();
         // What waits already goes on waiting: the person was told so, and may be about to click.
         let has_waited = self.board.waiting.get_untracked().0 > 0;
         self.board.take(news.into_iter());
-        if !has_waited && self.board.waiting.get_untracked().0 > 0 && may_show() {
+        if !has_waited && self.board.waiting.get_untracked().0 > 0 && (self.may_show)() {
             self.board.show_waiting();
         }
         for id in self.sweep.drain(..self.sweep.len().min(SWEEP_ROWS)) {
@@ -311,6 +396,13 @@ impl Stream {
         None
     }
 
+    /// A source can be closed for good without an error that we hear of.
+    fn notice_closed_source(&mut self) {
+        if self.source.as_ref().is_some_and(|source| source.ready_state() == EventSource::CLOSED) {
+            self.on_error();
+        }
+    }
+
     fn on_error(&mut self) {
         let Some(source) = &self.source else { return };
         let is_refused = source.ready_state() == EventSource::CLOSED;
@@ -318,13 +410,13 @@ impl Stream {
         self.with_keeper(|keeper, now_ms| keeper.failed(now_ms, is_refused));
     }
 
-    fn heard(&mut self) {
-        self.with_keeper(Keeper::heard);
+    fn heard(&self) {
         self.show_time();
         self.board.heard_ms.set(self.board.now_ms.get_untracked());
     }
 
-    fn tick(&mut self) -> Action {
+    fn tick(&mut self) -> Todo {
+        self.notice_closed_source();
         self.ticks = self.ticks.wrapping_add(1);
         self.show_time();
         if self.ticks.is_multiple_of(TICKS_PER_SWEEP) && self.sweep.is_empty() {

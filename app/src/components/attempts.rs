@@ -17,8 +17,12 @@ pub(crate) fn Attempts(
     /// The request.
     watch: Watch,
 ) -> impl IntoView {
-    let attempts = watch.memo(|progress| progress.attempts.clone());
-    let row = move |attempt: &Attempt| {
+    let attempts = watch.memo(|progress| {
+        let with_facts =
+            |attempt: &Attempt| (attempt.clone(), words::attempt_facts(progress, attempt));
+        progress.attempts.iter().map(with_facts).collect::<Vec<_>>()
+    });
+    let row = move |(attempt, facts): &(Attempt, Vec<String>)| {
         let now_ms = watch.now_ms.get_untracked();
         let reason = attempt.failure.as_ref().map(|failure| failure.reason.clone());
         let stages = attempt.stages.iter().map(stage).collect_view();
@@ -29,6 +33,7 @@ pub(crate) fn Attempts(
                     " "
                     {attempt.ended_at.map(|at| view! { <Moment at now_ms/> })}
                 </p>
+                <p class="attempt-facts">{facts.join(" · ")}</p>
                 {reason.map(|reason| view! { <p class="attempt-reason">{reason}</p> })}
                 <ol class="lane" aria-label=format!("Stages of attempt {}", attempt.attempt)>
                     {stages}

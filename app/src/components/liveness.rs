@@ -2,11 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{
-    live::{Link, Watch},
-    viewer::Viewer,
-    words,
-};
+use crate::{live::Watch, viewer::Viewer, words};
 
 /// `Live, event 5, 2 s ago`, `reconnecting, last known 12:04:31` or `Ended 12:10:14`.
 #[component]
@@ -20,36 +16,25 @@ pub(crate) fn Liveness(
     let seq = watch.memo(|progress| progress.seq);
     let ended_at = watch.memo(|progress| progress.ended_at);
     let degraded = watch.ticking(|state, _| state.degraded.clone());
-    let heard = move || viewer.moment(watch.heard_ms.get(), watch.now_ms.get());
-    let ago = move || {
-        words::elapsed(u64::try_from(watch.now_ms.get() - watch.heard_ms.get()).unwrap_or(0))
-    };
-    let line = move || match (watch.link.get(), degraded.get()) {
-        (Link::Rendered, _) => format!("Event {}, as of {}", seq.get(), heard()),
-        (Link::Reconnecting, _) => format!("reconnecting, last known {}", heard()),
-        (Link::Live, Some(reason)) => format!("Connected, but {reason}"),
-        (Link::Live, None) => format!("Live, event {}, {} ago", seq.get(), ago()),
-        (Link::Ended, _) => match ended_at.get() {
-            Some(at) => format!("Ended {}", viewer.moment(at.epoch_ms(), watch.now_ms.get())),
-            None => "Ended".to_owned(),
-        },
-    };
-    let state = move || match watch.link.get() {
-        Link::Rendered => "rendered",
-        Link::Live => "live",
-        Link::Reconnecting => "reconnecting",
-        Link::Ended => "ended",
-    };
-    let spoken = move || match watch.link.get() {
-        Link::Reconnecting => "Connection lost, reconnecting",
-        Link::Rendered | Link::Live | Link::Ended => "",
+    let line = move || {
+        let (now_ms, heard_ms) = (watch.now_ms.get(), watch.heard_ms.get());
+        let said = words::Said {
+            seq: seq.get(),
+            heard_at: viewer.moment(heard_ms, now_ms),
+            ago_ms: u64::try_from(now_ms - heard_ms).unwrap_or(0),
+            degraded: degraded.get(),
+            ended_at: ended_at.get().map(|at| viewer.moment(at.epoch_ms(), now_ms)),
+        };
+        words::liveness(watch.link.get(), &said)
     };
     view! {
-        <p class="liveness" data-link=state>
-            <span class="liveness-line" title="When the server was heard last, by its own clock">
+        <p class="liveness" data-link=move || watch.link.get().as_str()>
+            <span class="liveness-line" title=move || words::liveness_meaning(watch.link.get())>
                 <span class="liveness-words">{line}</span>
             </span>
-            <span class="visually-hidden" role="status">{spoken}</span>
+            <span class="visually-hidden" role="status">
+                {move || words::liveness_spoken(watch.link.get())}
+            </span>
             <a href=history>"History"</a>
         </p>
     }

@@ -20,7 +20,8 @@ pub(crate) fn Stepper(
     let is_still = watch.ticking(|state, _| {
         state.degraded.is_some() || words::waits_for(&state.progress).is_some()
     });
-    let is_still = move || is_still.get() || watch.link.get() == Link::Reconnecting;
+    let is_cut_off = move || matches!(watch.link.get(), Link::Reconnecting | Link::Offline);
+    let is_still = move || is_still.get() || is_cut_off();
     let stages = watch.state.with_untracked(|state| state.progress.stages.clone());
     view! {
         <ol class="stepper" aria-label="Stages" data-still=move || is_still().then_some("")>

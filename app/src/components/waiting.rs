@@ -6,8 +6,7 @@ use super::Note;
 use crate::{
     api::{Waiting, WaitingFor},
     live::Watch,
-    viewer::Viewer,
-    words::Tone,
+    words::{self, Tone},
 };
 
 /// Said when the server names no words of its own.
@@ -40,19 +39,16 @@ pub(crate) fn WaitingNote(
     /// The request.
     watch: Watch,
 ) -> impl IntoView {
-    let viewer = Viewer::of_island();
     let waiting = watch.memo(|progress| {
         progress.waiting.clone().filter(|waiting| waiting.waiting_for != WaitingFor::Worker)
     });
     let next = move |waiting: &Waiting| {
-        let number = waiting.next_try.map(|number| format!(" (try {number})")).unwrap_or_default();
-        match waiting.next_at {
-            Some(at) => {
-                let at = viewer.moment(at.epoch_ms(), watch.now_ms.get_untracked());
-                format!("Trying again at {at}{number}.")
-            }
-            None => format!("It goes on by itself{number}."),
-        }
+        let (number, next_at) = (waiting.next_try, waiting.next_at);
+        let in_ms = move |now_ms| {
+            let left_ms = next_at?.epoch_ms() - now_ms;
+            Some(u64::try_from(left_ms).unwrap_or(0))
+        };
+        watch.ticking(move |_, now_ms| words::next_try(number, in_ms(now_ms)))
     };
     move || {
         waiting.with(|waiting| {
@@ -62,7 +58,7 @@ pub(crate) fn WaitingNote(
                 <div class="waiting">
                     <Note tone=Tone::Slow title=Signal::stored(title(waiting).to_owned())>
                         {reason.map(|reason| view! { <p>{reason}</p> })}
-                        <p>{next}</p>
+                        <p class="waiting-next">{move || next.get()}</p>
                     </Note>
                 </div>
             })

@@ -113,24 +113,19 @@ fn BoardLiveness(board: LiveBoard) -> impl IntoView {
     let line = move || match (board.link.get(), board.degraded.get()) {
         (Link::Rendered | Link::Ended, _) => format!("As of {}", heard()),
         (Link::Reconnecting, _) => format!("reconnecting, last known {}", heard()),
-        (Link::Live, Some(reason)) => format!("Connected, but {reason}"),
+        (Link::Offline, _) => format!("Offline, last known {}", heard()),
+        (Link::Live | Link::Polling, Some(reason)) => format!("Connected, but {reason}"),
         (Link::Live, None) => format!("Live, {} ago", ago()),
-    };
-    let state = move || match board.link.get() {
-        Link::Rendered | Link::Ended => "rendered",
-        Link::Live => "live",
-        Link::Reconnecting => "reconnecting",
-    };
-    let spoken = move || match board.link.get() {
-        Link::Reconnecting => "Connection lost, reconnecting",
-        Link::Rendered | Link::Live | Link::Ended => "",
+        (Link::Polling, None) => format!("Checking every 3 s, {} ago", ago()),
     };
     view! {
-        <p class="liveness board-liveness" data-link=state>
-            <span class="liveness-line" title="When the server was heard last, by its own clock">
+        <p class="liveness board-liveness" data-link=move || board.link.get().as_str()>
+            <span class="liveness-line" title=move || words::liveness_meaning(board.link.get())>
                 <span class="liveness-words">{line}</span>
             </span>
-            <span class="visually-hidden" role="status">{spoken}</span>
+            <span class="visually-hidden" role="status">
+                {move || words::liveness_spoken(board.link.get())}
+            </span>
             <a href="" hidden=move || board.link.get() == Link::Live>"Refresh"</a>
         </p>
     }

@@ -8,11 +8,13 @@ use crate::{
     backend::RequestDetail,
     components::{
         Actions, Announcer, Attempts, Chip, Eta, FailureStory, Interruptions, Liveness, Machine,
-        SlowNote, Stepper, Undo, WaitingNote,
+        SlowNote, Stepper, TellMe, Timeline, Undo, WaitingNote,
     },
     live::Watch,
     words,
 };
+#[cfg(feature = "hydrate")]
+use crate::{browser, icon};
 
 /// Everything of a request's page that moves.
 #[island]
@@ -24,9 +26,10 @@ pub(crate) fn Watched(
     let request = detail.request;
     stay_true(watch, &request);
     let status = watch.memo(|progress| progress.status);
-    let history = format!("{}/history", request.links.page);
+    let [history, replay] =
+        ["history", "replay"].map(|page| format!("{}/{page}", request.links.page));
     let (name, created_at) = (request.name.clone(), request.created_at);
-    let page = request.links.page.clone();
+    let (page, this) = (request.links.page.clone(), request.links.this.clone());
     view! {
         <article class="request" data-status=move || status.get().as_str()>
             <header class="request-head">
@@ -49,7 +52,11 @@ pub(crate) fn Watched(
                 <Undo watch/>
                 <Liveness watch history/>
             </section>
-            <Actions watch page/>
+            <div class="request-acts">
+                <TellMe watch request=this/>
+                <Actions watch page/>
+            </div>
+            <Timeline watch replay/>
             <Attempts watch/>
         </article>
     }
@@ -67,18 +74,30 @@ fn facts(request: &Request) -> Vec<String> {
     facts
 }
 
-/// Lets the stream move the page on, keeps the title current, and asks for the VM once it is ready.
-/// Browsers only, and only after hydration.
+/// Lets the stream move the page on, keeps the title and the icon current, asks for the VM once it is
+/// ready, and tells the end to who asked for that. Browsers only, and only after hydration.
 #[cfg_attr(not(feature = "hydrate"), expect(unused_variables, reason = "a server only renders"))]
 fn stay_true(watch: Watch, request: &Request) {
     #[cfg(feature = "hydrate")]
     {
         let Request { links, name, .. } = request.clone();
-        let title = watch.memo(move |progress| words::document_title(progress, &name));
+        let title_name = name.clone();
+        let title = watch.ticking(move |state, now_ms| {
+            words::document_title(&state.progress, &title_name, state.estimate_as_of_ms, now_ms)
+        });
         Effect::new(move |_| document().set_title(&title.get()));
+        let icon = watch.ticking(|state, now_ms| icon::icon(&state.progress, now_ms));
+        Effect::new(move |_| browser::set_address(icon::ICON_ID, &icon.get().address()));
+        let links_of_stream = links.clone();
         Effect::new(move |_| {
             if watch.link.get_untracked() != crate::live::Link::Ended {
-                crate::live::keep_true(watch, links.events.clone());
+                let (name, id) = (name.clone(), links_of_stream.this.clone());
+                crate::live::keep_true(watch, links_of_stream.clone(), move |state| {
+                    let now_ms = watch.now_ms.get_untracked();
+                    let words::Notice { title, body } =
+                        words::notice(&state.progress, &name, now_ms);
+                    browser::notifications::tell(&id, &title, &body);
+                });
             }
         });
         Effect::new(move |_| crate::live::ask_for_vm(watch, &links.page));

@@ -33,6 +33,33 @@ impl ServerClock {
     }
 }
 
+/// Notices that the computer slept: the wall clock went on while the monotonic one stood still, as it
+/// does on some systems. A wall clock that was merely set looks the same, which does no harm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct SleepWatch {
+    /// The wall clock's milliseconds minus the monotonic one's.
+    ahead_ms: f64,
+}
+
+/// From how far on two clocks that should agree have not: timers and small corrections stay below.
+const SLEPT_MS: f64 = 5_000.0;
+
+impl SleepWatch {
+    /// A watch that begins now.
+    pub(crate) fn new(wall_ms: f64, monotonic_ms: f64) -> Self {
+        Self { ahead_ms: wall_ms - monotonic_ms }
+    }
+
+    /// Whether the computer slept since the last look.
+    pub(crate) fn slept(&mut self, wall_ms: f64, monotonic_ms: f64) -> bool {
+        let ahead_ms = wall_ms - monotonic_ms;
+        let slept = (ahead_ms - self.ahead_ms).abs() > SLEPT_MS;
+        // Followed always, so that a clock that drifts is never taken for a sleep.
+        self.ahead_ms = ahead_ms;
+        slept
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are below 2^53")]
 fn as_f64(ms: i64) -> f64 {
     ms as f64
@@ -74,5 +101,15 @@ mod tests {
         let mut clock = ServerClock::new(SERVER, 0.0);
         clock.observe(SERVER - 60_000, 10_000.0);
         assert_eq!(clock.now_ms(10_000.0), SERVER - 60_000);
+    }
+
+    #[test]
+    fn a_sleep_is_a_wall_clock_that_went_on_alone() {
+        let mut watch = SleepWatch::new(1e12, 100.0);
+        assert!(!watch.slept(1e12 + 60_000.0, 60_100.0));
+        assert!(!watch.slept(1e12 + 60_900.0, 60_600.0), "a small correction");
+        assert!(watch.slept(1e12 + 3_661_000.0, 61_100.0));
+        assert!(!watch.slept(1e12 + 3_661_500.0, 61_600.0), "once");
+        assert!(watch.slept(1e12, 62_000.0), "a clock that was set back");
     }
 }

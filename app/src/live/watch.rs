@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{Link, LiveState};
 use crate::{
-    api::{Progress, Timestamp},
+    api::{Progress, StageEvent, Timestamp},
     backend::{Finished, RequestDetail},
     measure, words,
 };
@@ -36,6 +36,18 @@ impl Watch {
             heard_ms: RwSignal::new(now_ms),
             link: RwSignal::new(link),
             finished: RwSignal::new(detail.finished.clone()),
+        }
+    }
+
+    /// The signals of a page that shows one moment of the past, and nothing that the stream says.
+    pub(crate) fn of_past(event: &StageEvent) -> Self {
+        let now_ms = event.at.epoch_ms();
+        Self {
+            state: RwSignal::new(LiveState::of_past(event)),
+            now_ms: RwSignal::new(now_ms),
+            heard_ms: RwSignal::new(now_ms),
+            link: RwSignal::new(Link::Ended),
+            finished: RwSignal::new(None),
         }
     }
 

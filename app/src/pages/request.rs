@@ -1,11 +1,17 @@
 //! The page of one request.
 
-use leptos::prelude::*;
-use leptos_meta::Title;
+use leptos::{prelude::*, tachys::reactive_graph::OwnedView};
+use leptos_meta::{Link, Title};
 use leptos_router::hooks::use_params_map;
 
 use super::with_data;
-use crate::{backend::RequestDetail, islands::Watched, words};
+use crate::{
+    api::Timestamp,
+    backend::RequestDetail,
+    icon::{self, ICON_ID},
+    islands::Watched,
+    words,
+};
 
 /// How often the page loads itself again without JavaScript, in seconds.
 const RELOAD_HTML: &str = r#"<meta http-equiv="refresh" content="5">"#;
@@ -17,10 +23,18 @@ pub(crate) fn RequestPage() -> impl IntoView {
     with_data(
         async move |backend| backend.request(&id).await,
         |detail: RequestDetail| {
-            let title = words::document_title(&detail.progress, &detail.request.name);
+            let progress = &detail.progress;
+            let now_ms = progress.server_time.map_or(0, Timestamp::epoch_ms);
+            let title = words::document_title(progress, &detail.request.name, now_ms, now_ms);
+            let icon = icon::icon(progress, now_ms).address();
             let runs = !detail.progress.status.has_ended();
             view! {
                 <Title text=title/>
+                // After the icon of all pages, and so before it: of several the last one counts. It is
+                // looked for in the page's head when it is rendered, which is after the wait for data.
+                {OwnedView::new(view! {
+                    <Link rel="icon" type_="image/svg+xml" id=ICON_ID href=icon/>
+                })}
                 {runs.then(|| view! { <noscript inner_html=RELOAD_HTML></noscript> })}
                 <Watched detail/>
             }

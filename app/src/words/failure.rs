@@ -111,6 +111,22 @@ pub(crate) fn what_was_undone(progress: &Progress) -> Option<String> {
     Some("Nothing was left behind.".to_owned())
 }
 
+/// A step that was undone, and the list of them.
+pub(crate) const UNDONE: &str = "Undone";
+/// A step that could not be.
+pub(crate) const NOT_UNDONE: &str = "Could not be undone";
+
+/// How an undo ended: whether nothing is left, in words. `None` while it goes on.
+pub(crate) fn end_of_undo(progress: &Progress) -> Option<(bool, String)> {
+    if !progress.status.has_ended() {
+        return None;
+    }
+    Some(match progress.left.as_slice() {
+        [] => (true, "Nothing left behind".to_owned()),
+        left => (false, format!("Left behind: {}", left.join(", "))),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +163,10 @@ mod tests {
         progress.left = vec!["vm-123".to_owned()];
         let said = what_was_undone(&progress);
         assert_eq!(said.as_deref(), Some("Left behind in vCenter: vm-123."));
+        assert_eq!(end_of_undo(&progress), Some((false, "Left behind: vm-123".to_owned())));
+        progress.left.clear();
+        assert_eq!(end_of_undo(&progress), Some((true, "Nothing left behind".to_owned())));
+        progress.status = Status::Undoing;
+        assert_eq!(end_of_undo(&progress), None);
     }
 }

@@ -1,7 +1,8 @@
 //! The one answer in the largest type, and the document's title.
 
 use super::{
-    Remaining, duration, remaining, remaining::once_begun, what_happened, what_was_undone,
+    Remaining, duration, remaining, remaining::once_begun, remaining_in_title, what_happened,
+    what_was_undone,
 };
 use crate::{
     api::{Basis, Progress, Stage, Status, WaitingFor},
@@ -70,13 +71,28 @@ pub(crate) fn source_of_estimate(progress: &Progress) -> Option<String> {
     })
 }
 
-/// `3/6 Apply configuration · build-agent-07 · Stagewatch`, or the status in place of the stage.
-pub(crate) fn document_title(progress: &Progress, name: &str) -> String {
+/// `3/6 Apply configuration, about 1 min · build-agent-07 · Stagewatch`, or the status in place of the
+/// stage. The estimate was made at `as_of_ms`.
+pub(crate) fn document_title(
+    progress: &Progress,
+    name: &str,
+    as_of_ms: i64,
+    now_ms: i64,
+) -> String {
     let position = Stage::ALL.iter().position(|&stage| stage == progress.current_stage);
     let current = progress.stages.iter().find(|stage| stage.stage == progress.current_stage);
     let where_it_is = match (progress.status, position, current) {
         (Status::Provisioning, Some(position), Some(stage)) => {
-            format!("{}/{} {}", position + 1, Stage::ALL.len(), stage.label)
+            let place = format!("{}/{}", position + 1, Stage::ALL.len());
+            let left = || remaining_in_title(&measure::outlook(progress, as_of_ms, now_ms));
+            match (waits_for(progress), left()) {
+                (Some(waits_for), _) => format!("{place} {waits_for}"),
+                (None, Some(left)) => format!("{place} {}, {left}", stage.label),
+                (None, None) => format!("{place} {}", stage.label),
+            }
+        }
+        (Status::Queued, _, _) => {
+            waits_for(progress).map_or_else(|| queued(progress), str::to_owned)
         }
         (status, _, _) => status.label().to_owned(),
     };
@@ -146,12 +162,22 @@ mod tests {
     #[test]
     fn the_title_names_the_stage_by_its_place_or_the_outcome() {
         let mut progress = sample::progress();
+        let title = |progress: &Progress, name| {
+            document_title(progress, name, sample::NOW_MS, sample::NOW_MS)
+        };
         assert_eq!(
-            document_title(&progress, "build-agent-07"),
-            "3/6 Apply configuration · build-agent-07 · Stagewatch"
+            title(&progress, "build-agent-07"),
+            "3/6 Apply configuration, about 50 s · build-agent-07 · Stagewatch"
         );
+        progress.estimate = None;
+        assert_eq!(title(&progress, "a"), "3/6 Apply configuration · a · Stagewatch");
+        progress.waiting = waiting(WaitingFor::Retry, None);
+        assert_eq!(title(&progress, "a"), "3/6 Waiting to try again · a · Stagewatch");
         progress.status = Status::Failed;
-        assert_eq!(document_title(&progress, "a"), "Failed · a · Stagewatch");
+        assert_eq!(title(&progress, "a"), "Failed · a · Stagewatch");
+        progress.status = Status::Queued;
+        progress.waiting = waiting(WaitingFor::Worker, Some(2));
+        assert_eq!(title(&progress, "a"), "Queued, 2 ahead of you · a · Stagewatch");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::stage::stage_label;
-use crate::api::{HistoryItem, Stage, Timestamp};
+use super::{capitalised, stage::stage_label};
+use crate::api::{HistoryItem, Stage, StageEvent, Timestamp};
 
 /// One row of the history page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,15 @@ fn history_row(item: HistoryItem, is_same_worker: bool, undoing: bool) -> Histor
         },
         kind: item.kind,
         details,
+    }
+}
+
+/// An event of the stream in a few words.
+pub(crate) fn event_name(event: &StageEvent) -> String {
+    match event.kind.as_str() {
+        "VmProvisioningProgressUpdated" => stage_label(event.stage).to_owned(),
+        "VmProvisioningResumed" => event.details.as_deref().map_or_else(String::new, capitalised),
+        kind => event_words(kind).to_owned(),
     }
 }
 

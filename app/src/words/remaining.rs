@@ -68,6 +68,17 @@ pub(crate) fn remaining_briefly(outlook: &Outlook) -> Option<String> {
     })
 }
 
+/// The time that is left in a tab's title: `about 40 s`, `about 2 min`. Rounded up, and seldom another.
+pub(crate) fn remaining_in_title(outlook: &Outlook) -> Option<String> {
+    let (low, high) = outlook.span_ms?;
+    Some(match low.midpoint(high) {
+        ms if ms < FEW_SECONDS_MS => "any moment".to_owned(),
+        ms if ms < SECONDS_UP_TO_MS => format!("about {} s", up_to(ms, 10)),
+        ms if ms < MINUTES_UP_TO_MS => format!("about {} min", ms.div_ceil(MINUTE_MS)),
+        ms => format!("about {} h", ms.div_ceil(HOUR_MS)),
+    })
+}
+
 /// `About 1–2 minutes`, `About 40 s`, `Under 2 minutes`.
 pub(super) fn span_words(low_ms: u64, high_ms: u64) -> String {
     let (low, high, unit, unit_of_one) = if high_ms < SECONDS_UP_TO_MS {
@@ -166,6 +177,22 @@ mod tests {
         let said = once_begun(&outlook(Some((62_000, 118_000))));
         assert_eq!(said.as_deref(), Some("Then about 1–2 minutes"));
         assert_eq!(once_begun(&outlook(None)), None);
+    }
+
+    #[test]
+    fn a_title_moves_in_steps() {
+        let in_title =
+            |ms| remaining_in_title(&Outlook { span_ms: Some((ms, ms)), outlived: None });
+        for (ms, words) in [
+            (0, "any moment"),
+            (7_000, "about 10 s"),
+            (33_000, "about 40 s"),
+            (118_000, "about 2 min"),
+            (7_200_000, "about 2 h"),
+        ] {
+            assert_eq!(in_title(ms).as_deref(), Some(words));
+        }
+        assert_eq!(remaining_in_title(&Outlook { span_ms: None, outlived: None }), None);
     }
 
     #[test]

@@ -6,16 +6,18 @@
 //! merely missed announcements, never a frame. Who watches all requests reads the [`board`].
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{broadcast, watch};
+use tracing::{debug, warn};
 
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{RequestId, Viewer};
-use crate::domain::ports::event_store::{EventStore, StoreError};
-use crate::domain::ports::journal_tail::Horizon;
+use crate::domain::ports::event_store::{EventStore, Outage, StoreError};
+use crate::domain::ports::journal_tail::{Found, Horizon, JournalEpoch, JournalTail};
 use crate::domain::stage::VmProvisioningStage;
 use crate::domain::timeline::Timeline;
 
@@ -36,6 +38,13 @@ const TOPIC_IDLE_MAX: Duration = Duration::from_secs(60);
 /// missed `live` is out of date anyway.
 const ANNOUNCEMENTS_MAX: usize = 16;
 
+/// Requests that are compared with the journal in one statement.
+const COMPARED_MAX: usize = 1_000;
+
+/// How long a report of vCenter is worth telling to who begins to watch: it is told anew at least with
+/// every wait for news, which takes 20 s.
+const HINT_AGE_MAX: Duration = Duration::from_secs(45);
+
 /// All topics of this server.
 #[derive(Debug)]
 pub struct Feed {
@@ -44,8 +53,14 @@ pub struct Feed {
     /// A std mutex: nothing is awaited while it is held.
     topics: Mutex<HashMap<RequestId, Arc<SharedTopic>>>,
     board: Arc<Board>,
-    /// Why the journal cannot be seen just now, if it cannot.
-    degraded: watch::Sender<Option<String>>,
+    /// What keeps the journal from being seen, or from going on, just now.
+    outage: watch::Sender<Option<Outage>>,
+    /// Whether a write was refused since the tail has found that one would be taken.
+    write_refused: AtomicBool,
+    /// Whether the journal was seen to have lost what was told of it.
+    was_put_back: AtomicBool,
+    /// What vCenter reported last of each request that is driven here, and when.
+    hints: Mutex<HashMap<RequestId, (Instant, Arc<Unnumbered>)>>,
 }
 
 /// A topic and what its readers share.
@@ -57,6 +72,8 @@ pub(crate) struct SharedTopic {
     /// Held while the journal is read: once, however many want it.
     loading: tokio::sync::Mutex<()>,
     used: Mutex<Instant>,
+    /// Set when the journal turned out to be another one: readers have to begin anew.
+    is_stale: AtomicBool,
 }
 
 /// What is announced to readers.
@@ -71,20 +88,24 @@ pub(crate) enum Announcement {
 impl Feed {
     /// A feed that loads from `store` and draws frames with `renderer`.
     pub fn new(store: Arc<dyn EventStore>, renderer: Arc<dyn FrameRenderer>) -> Self {
-        let (degraded, _) = watch::channel(None);
+        let (outage, _) = watch::channel(None);
         let (topics, board) = (Mutex::new(HashMap::new()), Arc::new(Board::new()));
-        Self { store, renderer, topics, board, degraded }
+        let (write_refused, was_put_back) = (AtomicBool::new(false), AtomicBool::new(false));
+        let hints = Mutex::default();
+        Self { store, renderer, topics, board, hints, outage, write_refused, was_put_back }
     }
 
     /// Gives committed events to their topic and to the board, if anybody watches them. Never waits.
     pub fn publish(&self, request: RequestId, events: &[RecordedEvent]) {
         self.board.publish(request, events, &*self.renderer);
+        // What vCenter reported is about the stage before.
+        lock(&self.hints).remove(&request);
         let Some(shared) = lock(&self.topics).get(&request).cloned() else { return };
         // A gap is closed by whoever loads the topic now, or by the next look at the journal's tail.
         shared.accept(events, &*self.renderer);
     }
 
-    /// Tells what vCenter reports of a running task, to those who watch now.
+    /// Tells what vCenter reports of a running task, to those who watch now and who come soon.
     pub fn publish_live(
         &self,
         request: RequestId,
@@ -92,11 +113,18 @@ impl Feed {
         percent: Option<u8>,
         details: Option<&str>,
     ) {
-        let Some(shared) = lock(&self.topics).get(&request).cloned() else { return };
-        if shared.announcements.receiver_count() > 0 {
-            let frame = Arc::new(self.renderer.live(stage, percent, details));
+        let frame = Arc::new(self.renderer.live(stage, percent, details));
+        lock(&self.hints).insert(request, (Instant::now(), Arc::clone(&frame)));
+        if let Some(shared) = lock(&self.topics).get(&request).cloned() {
             shared.announce(Announcement::Unnumbered(frame));
         }
+    }
+
+    /// What vCenter reported last of a request, if that was not long ago.
+    pub fn hint(&self, request: RequestId) -> Option<Arc<Unnumbered>> {
+        let hints = lock(&self.hints);
+        let (at, frame) = hints.get(&request)?;
+        (at.elapsed() < HINT_AGE_MAX).then(|| Arc::clone(frame))
     }
 
     /// Watches a request. `None` when there is no such request.
@@ -113,7 +141,7 @@ impl Feed {
                 .or_insert_with(|| Arc::new(SharedTopic::new(request))),
         );
         *lock(&shared.used) = Instant::now();
-        let subscription = Subscription::new(Arc::clone(&shared), self.degraded.subscribe());
+        let subscription = Subscription::new(Arc::clone(&shared), self.outage.subscribe());
         self.catch_up(&shared, 1).await?;
         if shared.topic().head() == 0 {
             // Nobody asked for this VM; a stream of made-up ids must not fill the map.
@@ -125,7 +153,7 @@ impl Feed {
 
     /// Watches all requests that this viewer may see, from now on.
     pub async fn board(&self, viewer: Viewer) -> BoardReader {
-        BoardReader::new(Arc::clone(&self.board), viewer, self.degraded.subscribe()).await
+        BoardReader::new(Arc::clone(&self.board), viewer, self.outage.subscribe()).await
     }
 
     /// Where to go on from for whoever reads the list of requests after this.
@@ -160,18 +188,28 @@ impl Feed {
         }
         let _one_at_a_time = shared.loading.lock().await;
         loop {
-            let head = {
+            let (head, recorded_at) = {
                 let topic = shared.topic();
                 if !wanted(&topic) {
                     return Ok(());
                 }
-                topic.head()
+                topic.newest()
             };
-            let events = self.store.load(shared.request, head).await?;
-            if events.is_empty() {
+            debug!(request.id = %shared.request, "the journal is read on from {head}");
+            // What is known to be the newest is read again: the journal must still have it.
+            let events = self.store.load(shared.request, head.saturating_sub(1)).await?;
+            let known = usize::from(head > 0);
+            let (again, new) = events.split_at_checked(known).unwrap_or_default();
+            let is_there =
+                |event: &RecordedEvent| (event.seq, Some(event.recorded_at)) == (head, recorded_at);
+            if again.len() < known || !again.iter().all(is_there) {
+                self.was_put_back.store(true, Ordering::Relaxed);
                 return Ok(());
             }
-            shared.accept(&events, &*self.renderer);
+            if new.is_empty() {
+                return Ok(());
+            }
+            shared.accept(new, &*self.renderer);
         }
     }
 
@@ -187,14 +225,28 @@ impl Feed {
         Ok(())
     }
 
-    /// Reads on in every watched topic: for the first look, which has no horizon to begin from.
-    async fn refresh(&self) -> Result<(), StoreError> {
-        let watched: Vec<_> = lock(&self.topics).values().cloned().collect();
-        for shared in watched {
-            let beyond = shared.topic().head() + 1;
-            self.catch_up(&shared, beyond).await?;
+    /// Holds what the topics know against the journal itself. `false` when the journal has it no more:
+    /// it was put back to an earlier state.
+    async fn compare(&self, tail: &dyn JournalTail) -> Result<bool, StoreError> {
+        // What a topic has was committed before it is asked for here.
+        let told: HashMap<_, _> = {
+            let topics = lock(&self.topics);
+            let newest = topics.iter().map(|(request, shared)| (*request, shared.topic().newest()));
+            newest.filter(|(_, (head, _))| *head > 0).collect()
+        };
+        let events: Vec<_> = told.iter().map(|(request, (head, _))| (*request, *head)).collect();
+        for some in events.chunks(COMPARED_MAX) {
+            let found = tail.compare(some).await?;
+            let is_there = |found: &Found| {
+                told.get(&found.request).is_some_and(|(_, at)| *at == found.recorded_at)
+            };
+            if found.len() < some.len() || !found.iter().all(is_there) {
+                return Ok(false);
+            }
+            let heads: Vec<_> = found.iter().map(|found| (found.request, found.head)).collect();
+            self.take_heads(&heads).await?;
         }
-        Ok(())
+        Ok(!self.was_put_back.load(Ordering::Relaxed))
     }
 
     /// Says that everything below `horizon` was delivered.
@@ -202,18 +254,53 @@ impl Feed {
         self.board.reached(horizon);
     }
 
-    /// Says whether the journal can be seen; readers are told when that changes.
-    fn set_degraded(&self, reason: Option<String>) {
-        self.degraded.send_if_modified(|current| {
-            let changed = current.is_some() != reason.is_some();
-            *current = reason;
-            changed
-        });
+    /// The journal that is seen is this one. If it was another one before, all that was told of that
+    /// one is forgotten, and its readers begin anew.
+    fn set_journal(&self, journal: &JournalEpoch) {
+        if !self.renderer.set_journal(journal) {
+            return;
+        }
+        self.was_put_back.store(false, Ordering::Relaxed);
+        warn!("the journal is another one than before, as after a restore: readers begin anew");
+        self.board.forget();
+        for (_, shared) in lock(&self.topics).drain() {
+            shared.is_stale.store(true, Ordering::Relaxed);
+            shared.announce(Announcement::Head);
+        }
+    }
+
+    /// A write failed. When PostgreSQL takes none just now readers are told so at once: that it can be
+    /// read says nothing.
+    pub fn write_failed(&self, error: &StoreError) {
+        if let Some(outage @ (Outage::ReadOnly | Outage::DiskFull)) = error.outage() {
+            self.write_refused.store(true, Ordering::Relaxed);
+            self.set_outage(Some(outage));
+        }
+    }
+
+    /// What keeps PostgreSQL from taking writes: tried only after one was refused, until one is taken.
+    async fn write_outage(&self) -> Option<Outage> {
+        if !self.write_refused.load(Ordering::Relaxed) {
+            return None;
+        }
+        let tried = self.store.try_write().await;
+        let outage = tried.as_ref().err().and_then(StoreError::outage);
+        if let (Err(error), None) = (&tried, outage) {
+            warn!(error = ?error, "a write was tried, and failed otherwise than by an outage");
+        }
+        self.write_refused.store(outage.is_some(), Ordering::Relaxed);
+        outage
+    }
+
+    /// Says what keeps the journal from being seen or going on; readers are told when that changes.
+    fn set_outage(&self, outage: Option<Outage>) {
+        self.outage.send_if_modified(|current| std::mem::replace(current, outage) != outage);
     }
 
     /// Forgets topics that nobody has watched for a while.
     fn sweep(&self) {
         self.board.sweep();
+        lock(&self.hints).retain(|_, (at, _)| at.elapsed() < HINT_AGE_MAX);
         lock(&self.topics).retain(|_, shared| {
             // The map's own reference is one; a subscription holds another.
             Arc::strong_count(shared) > 1 || lock(&shared.used).elapsed() < TOPIC_IDLE_MAX
@@ -230,6 +317,7 @@ impl SharedTopic {
             announcements,
             loading: tokio::sync::Mutex::new(()),
             used: Mutex::new(Instant::now()),
+            is_stale: AtomicBool::new(false),
         }
     }
 

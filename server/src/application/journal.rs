@@ -12,7 +12,9 @@ use super::vcenter::CurrentVcenter;
 use crate::domain::event::{NewEvent, RecordedEvent, VmEvent};
 use crate::domain::ids::{LeaseEpoch, RequestId};
 use crate::domain::ports::clock::Clock;
-use crate::domain::ports::event_store::{Append, AppendError, EventStore, StoreError};
+use crate::domain::ports::event_store::{
+    Append, AppendError, CreateError, Created, EventStore, NewRequest, StoreError,
+};
 use crate::domain::ports::journal_tail::Doorbell;
 use crate::domain::ports::progress::ProgressRepository;
 use crate::domain::timeline::Timeline;
@@ -134,8 +136,26 @@ impl Journal {
         Ok(expected.iter().eq(begins))
     }
 
+    /// Accepts a request, and tells everybody of its first event.
+    ///
+    /// # Errors
+    ///
+    /// As [`EventStore::create`].
+    pub async fn create(&self, new: NewRequest) -> Result<Created, CreateError> {
+        let request = new.spec.request_id;
+        let created = self.store.create(new).await.inspect_err(|error| {
+            if let CreateError::Store(error) = error {
+                self.feed.write_failed(error);
+            }
+        })?;
+        if let Created::New(first) = &created {
+            self.tell(request, std::slice::from_ref(first));
+        }
+        Ok(created)
+    }
+
     /// Tells everybody of events that were committed: who watches here, and the other servers.
-    pub fn tell(&self, request: RequestId, events: &[RecordedEvent]) {
+    fn tell(&self, request: RequestId, events: &[RecordedEvent]) {
         self.feed.publish(request, events);
         self.doorbell.ring();
     }
@@ -174,7 +194,11 @@ impl Journal {
             events: events.into_iter().map(|event| NewEvent { event, told }).collect(),
             projection: project(&foreseen),
         };
-        let recorded = self.store.append(append).await?;
+        let recorded = self.store.append(append).await.inspect_err(|error| {
+            if let AppendError::Store(error) = error {
+                self.feed.write_failed(error);
+            }
+        })?;
         for event in &recorded {
             open.take(event);
         }

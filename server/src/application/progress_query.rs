@@ -8,9 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use super::feed::{BoardReader, Feed, Subscription};
+use super::feed::{BoardReader, Feed, Subscription, Unnumbered};
 use super::vcenter::CurrentVcenter;
 use crate::domain::estimate::{Learned, Position, Told};
+use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{RequestId, VcenterId, Viewer};
 use crate::domain::ports::clock::Clock;
 use crate::domain::ports::event_store::{EventStore, StoreError};
@@ -209,6 +210,32 @@ impl ProgressQuery {
         }
     }
 
+    /// Every event of a request with what was known after it, in order; `None` when there is no such
+    /// request that this viewer may see.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn replay(
+        &self,
+        viewer: &Viewer,
+        request: RequestId,
+    ) -> Result<Option<Vec<(Timeline, RecordedEvent)>>, StoreError> {
+        let events = self.store.load(request, 0).await?;
+        let mut events = events.into_iter();
+        let first = events.next();
+        let begun = first.and_then(|first| Some((Timeline::begin(request, &first)?, first)));
+        let Some(begun) = begun.filter(|(timeline, _)| viewer.may_see(&timeline.owner)) else {
+            return Ok(None);
+        };
+        let mut timeline = begun.0.clone();
+        let rest = events.map(|event| {
+            timeline.apply(&event);
+            (timeline.clone(), event)
+        });
+        Ok(Some(std::iter::once(begun).chain(rest).collect()))
+    }
+
     /// How far each of the requests of these rows is; one without a journal is left out.
     ///
     /// # Errors
@@ -300,6 +327,11 @@ impl ProgressQuery {
         Ok(subscription.filter(|subscription| {
             subscription.peek().is_some_and(|timeline| viewer.may_see(&timeline.owner))
         }))
+    }
+
+    /// What vCenter reported last of a request that is driven here, as a frame without a number.
+    pub fn hint(&self, request: RequestId) -> Option<Arc<Unnumbered>> {
+        self.feed.hint(request)
     }
 
     /// Makes a subscription know the journal at least up to `seq`, if it goes that far.

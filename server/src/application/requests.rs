@@ -12,7 +12,7 @@ use super::journal::{Journal, OpenRequest, RecordError};
 use super::trigger_provisioning::driving::Driving;
 use super::vcenter::CurrentVcenter;
 use crate::domain::estimate::Position;
-use crate::domain::event::{NewEvent, RecordedEvent};
+use crate::domain::event::NewEvent;
 use crate::domain::ids::{RequestId, Viewer};
 use crate::domain::ports::event_store::{
     CreateError, Created, EventStore, Idempotency, NewRequest, StoreError,
@@ -97,7 +97,7 @@ impl From<RecordError> for ChangeError {
             RecordError::NameTaken => Self::NameTaken(NAME_OF_REQUEST),
             RecordError::Store(error) => Self::Store(error),
             RecordError::Fenced | RecordError::Contended => {
-                Self::Store(StoreError::Unavailable(Box::new(error)))
+                Self::Store(StoreError::not_answering(error))
             }
         }
     }
@@ -173,9 +173,10 @@ impl Requests {
             return existing.map(Accepted::Existing).ok_or(refused);
         }
         let new = self.first_event(viewer, spec, idempotency).await?;
-        match self.store.create(new).await.map_err(from_create)? {
-            Created::New(first) => {
-                self.announce(id, &first);
+        match self.journal.create(new).await.map_err(from_create)? {
+            Created::New(_) => {
+                info!(request.id = %id, "request {id} was accepted");
+                self.wake.notify_one();
                 Ok(Accepted::New(id))
             }
             Created::Existing(existing) => Ok(Accepted::Existing(existing)),
@@ -347,12 +348,6 @@ impl Requests {
         let learned = self.repository.learned(vcenter.as_ref(), &spec.template).await?;
         let event = NewEvent { event, told: learned.tell(Position::In(Stage::Created, 0)) };
         Ok(NewRequest { spec, owner, vcenter, event, idempotency })
-    }
-
-    fn announce(&self, id: RequestId, first: &RecordedEvent) {
-        info!(request.id = %id, "request {id} was accepted");
-        self.journal.tell(id, std::slice::from_ref(first));
-        self.wake.notify_one();
     }
 }
 

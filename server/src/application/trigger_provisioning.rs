@@ -320,7 +320,7 @@ impl TriggerProvisioning {
 
 /// Waits for PostgreSQL's answer about leases, but not on a dead link.
 async fn answered<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let dead = || StoreError::Unavailable("no answer in time".into());
+    let dead = || StoreError::not_answering("no answer in time");
     tokio::time::timeout(ANSWER_MAX, asked).await.unwrap_or_else(|_| Err(dead()))
 }
 

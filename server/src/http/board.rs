@@ -20,6 +20,7 @@ use super::AppState;
 use super::error::ApiError;
 use super::frames::sse;
 use super::guard::Asking;
+use super::leaving::Leaving;
 use super::query::Params;
 use super::stream::{Chunk, Format, PING_INTERVAL, RETRY_MS, stream_headers, too_many};
 use crate::application::feed::{BoardNews, BoardReader, Taken};
@@ -72,7 +73,7 @@ async fn begin(
     let Some((epoch, horizon)) = parsed else {
         return Ok(Begin::Reset("the last event id cannot be read"));
     };
-    if epoch != state.epoch.as_str() {
+    if !state.epoch.is(epoch) {
         return Ok(Begin::Reset("the last event id is of another journal"));
     }
     Ok(missed(state, viewer, reader, &horizon).await?)
@@ -96,13 +97,13 @@ async fn missed(
 enum Wake {
     News(BoardNews),
     Quiet,
-    Shutdown,
+    Leave,
 }
 
-async fn wait(state: &AppState, reader: &mut BoardReader, quiet_since: Instant) -> Wake {
+async fn wait(leaving: &mut Leaving, reader: &mut BoardReader, quiet_since: Instant) -> Wake {
     tokio::select! {
         biased;
-        () = state.shutdown.cancelled() => Wake::Shutdown,
+        () = leaving.wait() => Wake::Leave,
         news = reader.news() => Wake::News(news),
         () = tokio::time::sleep_until(quiet_since + PING_INTERVAL) => Wake::Quiet,
     }
@@ -124,6 +125,7 @@ fn sse_stream(
             yield Ok(chunk);
         }
         let mut quiet_since = Instant::now();
+        let mut leaving = Leaving::new(state.shutdown.clone());
         loop {
             match reader.take() {
                 Taken::Frames(frames) if frames.is_empty() => {}
@@ -144,15 +146,25 @@ fn sse_stream(
                     quiet_since = Instant::now();
                     continue;
                 }
-            }
-            match wait(&state, &mut reader, quiet_since).await {
-                Wake::Shutdown => break,
-                Wake::News(BoardNews::Frames) => continue,
-                Wake::News(BoardNews::Degraded(Some(reason))) => {
-                    yield Ok(sse("degraded", None, &api::Degraded { reason }));
+                Taken::Restored => {
+                    let anew = state.shutdown.run_until_cancelled(reader.begin_anew()).await;
+                    if anew.is_none() {
+                        break;
+                    }
+                    let begin = Begin::Reset("the journal was restored to another state");
+                    for chunk in opening(&state, &reader, begin) {
+                        yield Ok(chunk);
+                    }
+                    quiet_since = Instant::now();
+                    continue;
                 }
-                Wake::News(BoardNews::Degraded(None)) | Wake::Quiet => {
-                    yield Ok(ping(&state, &reader));
+            }
+            match wait(&mut leaving, &mut reader, quiet_since).await {
+                Wake::Leave => break,
+                Wake::News(BoardNews::Frames) => continue,
+                // While it lasts it is said again instead of a ping, which would say that all is well.
+                Wake::News(BoardNews::Degraded) | Wake::Quiet => {
+                    yield Ok(state_of_journal(&state, &reader));
                 }
             }
             quiet_since = Instant::now();
@@ -169,6 +181,14 @@ fn opening(state: &AppState, reader: &BoardReader, begin: Begin) -> Vec<Bytes> {
         Begin::Reset(reason) => Some(sse("reset", None, &api::Reset { reason: reason.to_owned() })),
     };
     before.into_iter().chain([ping(state, reader)]).collect()
+}
+
+/// That the reader has all there is, or why nobody can know.
+fn state_of_journal(state: &AppState, reader: &BoardReader) -> Bytes {
+    match reader.outage() {
+        Some(outage) => sse("degraded", None, &api::Degraded { reason: outage.to_string() }),
+        None => ping(state, reader),
+    }
 }
 
 /// Unlike on a request's own stream it has an id, so that a reader of a quiet board comes back to little.

@@ -16,7 +16,7 @@ use tracing::{error, warn};
 use uuid::Uuid;
 
 use crate::application::requests::{ChangeError, RequestError};
-use crate::domain::ports::event_store::StoreError;
+use crate::domain::ports::event_store::{Outage, StoreError};
 use crate::domain::ports::vsphere::VsphereError;
 use crate::domain::spec::InvalidField;
 
@@ -77,7 +77,20 @@ impl ApiError {
 
     /// PostgreSQL is away.
     pub fn database_away() -> Self {
-        let detail = "the database is not answering; try again in a moment";
+        Self::database_cannot(Outage::NotAnswering)
+    }
+
+    /// PostgreSQL cannot do what is asked just now.
+    fn database_cannot(outage: Outage) -> Self {
+        let detail = match outage {
+            Outage::NotAnswering => "the database is not answering; try again in a moment",
+            Outage::ReadOnly => {
+                "the database takes no changes just now, since it is read-only; try again in a moment"
+            }
+            Outage::DiskFull => {
+                "the database takes no changes just now, since its disk is full; try again later"
+            }
+        };
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Self::new(status, "unavailable", "Temporarily unavailable", detail)
     }
@@ -117,7 +130,9 @@ impl ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => Self::database_away().caused_by(error),
+            StoreError::Unavailable { outage, .. } => {
+                Self::database_cannot(outage).caused_by(error)
+            }
             StoreError::Unexpected(_) => {
                 let detail = "something went wrong in the server; it has been logged";
                 let status = StatusCode::INTERNAL_SERVER_ERROR;

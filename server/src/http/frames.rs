@@ -3,7 +3,7 @@
 //! A numbered frame is a pure function of the journal's rows up to its number: the same bytes from every
 //! server, after every restart, for ever.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use app::api;
 use bytes::Bytes;
@@ -16,30 +16,40 @@ use crate::domain::ports::journal_tail::{Horizon, JournalEpoch};
 use crate::domain::stage::VmProvisioningStage;
 use crate::domain::timeline::Timeline;
 
-/// The identity of the journal, known once PostgreSQL has been asked.
+/// The identity of the journal, known once PostgreSQL has been asked. It changes when a backup is
+/// restored under a running server.
 #[derive(Debug, Clone, Default)]
-pub struct Epoch(Arc<OnceLock<JournalEpoch>>);
+pub struct Epoch(Arc<RwLock<Option<JournalEpoch>>>);
 
 impl Epoch {
-    /// Sets the epoch, once; nothing is served before.
-    pub fn set(&self, epoch: JournalEpoch) {
-        // A second time can only be the same journal asked again.
-        self.0.set(epoch).ok();
+    /// Sets the epoch; whether there was another one before. Nothing is served before the first.
+    pub fn set(&self, epoch: &JournalEpoch) -> bool {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.replace(epoch.clone()).is_some_and(|before| before != *epoch)
     }
 
-    /// The epoch as it stands in event ids.
-    pub fn as_str(&self) -> &str {
-        self.0.get().map_or("unknown", |epoch| epoch.0.as_str())
+    /// Whether this is what stands before the number in event ids.
+    pub fn is(&self, text: &str) -> bool {
+        self.get().is_some_and(|epoch| epoch.0 == text)
     }
 
     /// The id of an event of the board: where to go on from.
     pub fn board_id(&self, horizon: &Horizon) -> String {
-        format!("{}.{}", self.as_str(), horizon.0)
+        self.prefixed(&horizon.0)
     }
 
     /// An event's id.
     pub fn id(&self, seq: u32) -> String {
-        format!("{}.{seq}", self.as_str())
+        self.prefixed(&seq.to_string())
+    }
+
+    fn prefixed(&self, number: &str) -> String {
+        let epoch = self.get();
+        format!("{}.{number}", epoch.as_ref().map_or("unknown", |epoch| epoch.0.as_str()))
+    }
+
+    fn get(&self) -> Option<JournalEpoch> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -57,6 +67,10 @@ impl ProtocolFrames {
 }
 
 impl FrameRenderer for ProtocolFrames {
+    fn set_journal(&self, journal: &JournalEpoch) -> bool {
+        self.epoch.set(journal)
+    }
+
     fn frame(&self, timeline: &Timeline, event: &RecordedEvent) -> Frame {
         let data = convert::stage_event(timeline, event);
         let name = convert::event_name(&event.event);

@@ -18,12 +18,22 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+mod write_deadline;
+
+use write_deadline::WriteDeadline;
+
 /// How long a client may take to send its request's head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long sent bytes may stay unacknowledged before the peer counts as gone: the longest that a
-/// reader that has stopped reading, or vanished, keeps its place.
-const TCP_USER_TIMEOUT: Duration = Duration::from_secs(45);
+/// How long a peer may take nothing of what is sent before it is cut.
+///
+/// It is the longest that a reader that has stopped reading, or vanished, keeps its place. 45 s are
+/// promised, and the kernel looks only every few seconds.
+pub const STALLED_MAX: Duration = Duration::from_secs(40);
+
+/// What the kernel keeps for a peer that does not read. On loopback it would let that grow to megabytes,
+/// and notice the peer only behind them; a stream has a few kilobytes.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// An idle connection is probed this often, so that a peer that vanished is noticed.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -38,14 +48,23 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a shutdown waits for open connections once their streams were told to end.
 const DRAIN_MAX: Duration = Duration::from_secs(8);
 
+/// What connections may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How many there may be at once.
+    pub connections_max: usize,
+    /// How long a peer may take nothing of what is sent before it is cut.
+    pub stalled_max: Duration,
+}
+
 /// Serves `router` on `listener` until `shutdown`, then drains.
 pub async fn run(
     listener: TcpListener,
     router: Router,
-    connections_max: usize,
+    limits: Limits,
     shutdown: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(connections_max));
+    let places = Arc::new(Semaphore::new(limits.connections_max));
     let draining = GracefulShutdown::new();
     loop {
         // A place before a connection: beyond the limit clients wait in the kernel's queue.
@@ -64,10 +83,11 @@ pub async fn run(
                 continue;
             }
         };
-        if let Err(error) = set_options(&stream) {
+        if let Err(error) = set_options(&stream, limits.stalled_max) {
             debug!(error = %error, "the peer is gone already");
             continue;
         }
+        let stream = WriteDeadline::new(stream, limits.stalled_max);
         let service = TowerToHyperService::new(router.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -88,11 +108,12 @@ pub async fn run(
     }
 }
 
-fn set_options(stream: &TcpStream) -> std::io::Result<()> {
+fn set_options(stream: &TcpStream, stalled_max: Duration) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT))?;
+    socket.set_tcp_user_timeout(Some(stalled_max))?;
     Ok(())
 }

@@ -23,10 +23,12 @@ use super::convert::{self, SLOW_MESSAGE};
 use super::error::ApiError;
 use super::frames::sse;
 use super::guard::Asking;
+use super::leaving::Leaving;
 use super::query::Params;
 use super::requests::request_id;
 use super::text;
 use crate::application::feed::{Frame, News, Subscription};
+use crate::domain::ids::Viewer;
 use crate::domain::timeline::Timeline;
 
 /// A `ping` is sent when nothing else was said for so long. A page that hears nothing for a little
@@ -37,6 +39,9 @@ pub(super) const PING_INTERVAL: Duration = Duration::from_secs(15);
 /// watched a server that restarted come in the same instant, and soon enough for a page to be live
 /// again within 3 s.
 pub(super) const RETRY_MS: std::ops::Range<u32> = 800..1_800;
+
+/// The pause before a journal that turned out to be another one, and cannot be read, is read again.
+const ANEW_PAUSE: Duration = Duration::from_millis(500);
 
 /// How a reader wants to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,15 +61,19 @@ enum Begin {
     Reset(&'static str),
 }
 
+/// The id of the newest event that an answer knows: who has asked can go on from there with the stream.
+const LAST_EVENT_ID: header::HeaderName = header::HeaderName::from_static("last-event-id");
+
 /// `GET /api/requests/{id}/provisioning-progress`
 pub(super) async fn progress(
     State(state): State<AppState>,
     Asking(viewer): Asking,
     Path(id): Path<String>,
-) -> Result<axum::Json<api::Progress>, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let progress = state.query.progress(&viewer, request_id(&id)?).await?;
     let progress = progress.ok_or_else(ApiError::no_such_request)?;
-    Ok(axum::Json(convert::progress_now(&progress)))
+    let last = [(LAST_EVENT_ID, state.epoch.id(progress.timeline.seq))];
+    Ok((last, axum::Json(convert::progress_now(&progress))))
 }
 
 /// `GET /api/requests/{id}/provisioning-progress/events`
@@ -96,9 +105,10 @@ pub(super) async fn events(
     if matches!(begin, Begin::After) && has_ended_at_cursor(&reader) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    let watched = Watched { state, viewer, reader };
     let body = match format {
-        Format::Sse => Body::from_stream(sse_stream(state, reader, begin, permit)),
-        Format::Text => Body::from_stream(text_stream(state, reader, begin, permit)),
+        Format::Sse => Body::from_stream(sse_stream(watched, begin, permit)),
+        Format::Text => Body::from_stream(text_stream(watched, begin, permit)),
     };
     Ok((stream_headers(format), body).into_response())
 }
@@ -139,7 +149,7 @@ async fn begin(
     let Some((epoch, seq)) = parsed else {
         return Ok(Begin::Reset("the last event id cannot be read"));
     };
-    if epoch != state.epoch.as_str() {
+    if !state.epoch.is(epoch) {
         return Ok(Begin::Reset("the last event id is of another journal"));
     }
     if seq > reader.head() {
@@ -158,23 +168,49 @@ fn has_ended_at_cursor(reader: &Subscription) -> bool {
     timeline.is_some_and(|timeline| timeline.status.has_ended() && timeline.seq == reader.cursor())
 }
 
+/// What one stream is made of.
+struct Watched {
+    state: AppState,
+    viewer: Viewer,
+    reader: Subscription,
+}
+
+impl Watched {
+    /// Begins anew, once the journal can be read; whether the request is in it. For a reader whose
+    /// journal turned out to be another one.
+    async fn begin_anew(&mut self) -> bool {
+        loop {
+            match self.state.query.watch(&self.viewer, self.reader.request()).await {
+                Ok(Some(reader)) => {
+                    self.reader = reader;
+                    return true;
+                }
+                Ok(None) => return false,
+                Err(_) => tokio::time::sleep(ANEW_PAUSE).await,
+            }
+        }
+    }
+}
+
 /// What ends a wait for news.
 enum Wake {
     News(News),
     Quiet,
     Slow,
-    Shutdown,
+    Leave,
 }
 
 /// Keeps the times at which a reader is told something although nothing was recorded.
 struct Timers {
     quiet_since: Instant,
     slow_at: Option<Instant>,
+    leaving: Leaving,
 }
 
 impl Timers {
-    fn new() -> Self {
-        Self { quiet_since: Instant::now(), slow_at: None }
+    fn new(state: &AppState) -> Self {
+        let leaving = Leaving::new(state.shutdown.clone());
+        Self { quiet_since: Instant::now(), slow_at: None, leaving }
     }
 
     /// When `slow` is due: at the limit, or at once for a reader who was away when it passed.
@@ -185,7 +221,7 @@ impl Timers {
         });
     }
 
-    async fn wait(&self, reader: &mut Subscription, state: &AppState) -> Wake {
+    async fn wait(&mut self, reader: &mut Subscription) -> Wake {
         let slow = async {
             match self.slow_at {
                 Some(at) => tokio::time::sleep_until(at).await,
@@ -194,7 +230,7 @@ impl Timers {
         };
         tokio::select! {
             biased;
-            () = state.shutdown.cancelled() => Wake::Shutdown,
+            () = self.leaving.wait() => Wake::Leave,
             news = reader.news() => Wake::News(news),
             () = slow => Wake::Slow,
             () = tokio::time::sleep_until(self.quiet_since + PING_INTERVAL) => Wake::Quiet,
@@ -205,29 +241,40 @@ impl Timers {
 pub(super) type Chunk = Result<Bytes, std::convert::Infallible>;
 
 fn sse_stream(
-    state: AppState,
-    mut reader: Subscription,
+    watched: Watched,
     begin: Begin,
     permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Chunk> + Send {
+    let mut watched = watched;
     stream! {
         // The place among the open streams is given back when the body is dropped.
         let _permit = permit;
         let retry = rand::rng().random_range(RETRY_MS);
         yield Ok(Bytes::from(format!("retry: {retry}\n: stagewatch\n\n")));
-        let mut timers = Timers::new();
+        let mut timers = Timers::new(&watched.state);
         let mut slow_was_told = false;
-        if let Begin::Reset(reason) = &begin {
-            yield Ok(sse("reset", None, &api::Reset { reason: (*reason).to_owned() }));
-        }
-        if !matches!(begin, Begin::After) && let Some(timeline) = reader.snapshot() {
-            let progress = state.query.now_or_recorded(timeline).await;
-            let wire = convert::progress_now(&progress);
-            slow_was_told = wire.slow;
-            yield Ok(sse("snapshot", Some(&state.epoch.id(wire.seq)), &wire));
-        }
+        let mut begin = Some(begin);
+        // Who comes while a task runs need not wait for its next report. Of an event that is sent
+        // below it is not: an event puts the report of its stage aside.
+        let mut hint = watched.state.query.hint(watched.reader.request());
         loop {
-            let (frames, ended) = reader.take();
+            if watched.reader.is_stale() {
+                begin = Some(Begin::Reset("the journal was restored to another state"));
+                if !watched.begin_anew().await {
+                    break;
+                }
+            }
+            if let Some(begin) = begin.take() {
+                if let Begin::Reset(reason) = &begin {
+                    yield Ok(sse("reset", None, &api::Reset { reason: (*reason).to_owned() }));
+                }
+                if !matches!(begin, Begin::After) && let Some(timeline) = watched.reader.snapshot() {
+                    let (snapshot, is_slow) = snapshot(&watched.state, timeline).await;
+                    slow_was_told = is_slow;
+                    yield Ok(snapshot);
+                }
+            }
+            let (frames, ended) = watched.reader.take();
             if !frames.is_empty() {
                 yield Ok(joined(&frames, |frame| &frame.sse));
                 timers.quiet_since = Instant::now();
@@ -235,20 +282,23 @@ fn sse_stream(
             if ended {
                 break;
             }
-            if !slow_was_told && let Some(timeline) = reader.peek() {
-                timers.expect_slow(&timeline, state.query.clock());
+            if let Some(hint) = hint.take() {
+                yield Ok(hint.sse.clone());
             }
-            match timers.wait(&mut reader, &state).await {
-                Wake::Shutdown => break,
+            if !slow_was_told && let Some(timeline) = watched.reader.peek() {
+                timers.expect_slow(&timeline, watched.state.query.clock());
+            }
+            match timers.wait(&mut watched.reader).await {
+                Wake::Leave => break,
                 Wake::News(News::Frames) => continue,
                 Wake::News(News::Unnumbered(frame)) => yield Ok(frame.sse.clone()),
-                Wake::News(News::Degraded(Some(reason))) => {
-                    yield Ok(sse("degraded", None, &api::Degraded { reason }));
+                // While it lasts it is said again instead of a ping, which would say that all is well.
+                Wake::News(News::Degraded(_)) | Wake::Quiet => {
+                    yield Ok(state_of_journal(&watched.state, &watched.reader));
                 }
-                Wake::News(News::Degraded(None)) | Wake::Quiet => yield Ok(ping(&state, &reader)),
                 Wake::Slow => {
-                    let now = state.query.clock();
-                    let Some(timeline) = is_slow(&reader, now) else { continue };
+                    let now = watched.state.query.clock();
+                    let Some(timeline) = is_slow(&watched.reader, now) else { continue };
                     slow_was_told = true;
                     timers.slow_at = None;
                     let elapsed_ms = timeline.elapsed_ms(now);
@@ -261,54 +311,79 @@ fn sse_stream(
     }
 }
 
+/// The progress as of now, and whether it says that the request is slow.
+async fn snapshot(state: &AppState, timeline: Timeline) -> (Bytes, bool) {
+    let progress = state.query.now_or_recorded(timeline).await;
+    let wire = convert::progress_now(&progress);
+    (sse("snapshot", Some(&state.epoch.id(wire.seq)), &wire), wire.slow)
+}
+
+/// That the reader has all there is, or why nobody can know.
+fn state_of_journal(state: &AppState, reader: &Subscription) -> Bytes {
+    if let Some(outage) = reader.outage() {
+        return sse("degraded", None, &api::Degraded { reason: outage.to_string() });
+    }
+    let server_time = state.query.clock().into();
+    sse("ping", None, &api::Ping { server_time, seq: reader.cursor() })
+}
+
 /// The request, if it takes longer than usual at `now`. When the time has come by our own clock,
 /// PostgreSQL's may be a moment behind.
 fn is_slow(reader: &Subscription, now: DateTime<Utc>) -> Option<Timeline> {
     reader.peek().filter(|timeline| timeline.is_slow(now))
 }
 
-fn ping(state: &AppState, reader: &Subscription) -> Bytes {
-    let server_time = state.query.clock().into();
-    sse("ping", None, &api::Ping { server_time, seq: reader.cursor() })
-}
-
 fn text_stream(
-    state: AppState,
-    mut reader: Subscription,
+    watched: Watched,
     begin: Begin,
     permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Chunk> + Send {
+    let mut watched = watched;
     stream! {
         let _permit = permit;
-        let mut timers = Timers::new();
-        let mut slow_was_told = false;
-        match begin {
-            Begin::After => {}
-            // A person wants to see how it came to be here: all lines so far, then the live ones.
-            Begin::Snapshot => reader.seek(0),
-            Begin::Reset(_) => {
-                reader.seek(0);
-                yield Ok(Bytes::from(text::reset_line(state.query.clock())));
-            }
-        }
+        let mut timers = Timers::new(&watched.state);
+        let (mut slow_was_told, mut outage_was_told) = (false, false);
+        let mut begin = Some(begin);
         loop {
-            let (frames, ended) = reader.take();
+            if watched.reader.is_stale() {
+                begin = Some(Begin::Reset(""));
+                if !watched.begin_anew().await {
+                    break;
+                }
+            }
+            match begin.take() {
+                None | Some(Begin::After) => {}
+                // A person wants to see how it came to be here: all lines so far, then the live ones.
+                Some(Begin::Snapshot) => watched.reader.seek(0),
+                Some(Begin::Reset(_)) => {
+                    watched.reader.seek(0);
+                    yield Ok(Bytes::from(text::reset_line(watched.state.query.clock())));
+                }
+            }
+            let (frames, ended) = watched.reader.take();
             if !frames.is_empty() {
                 yield Ok(joined(&frames, |frame| &frame.text));
             }
             if ended {
                 break;
             }
-            if !slow_was_told && let Some(timeline) = reader.peek() {
-                timers.expect_slow(&timeline, state.query.clock());
+            if !slow_was_told && let Some(timeline) = watched.reader.peek() {
+                timers.expect_slow(&timeline, watched.state.query.clock());
             }
-            match timers.wait(&mut reader, &state).await {
-                Wake::Shutdown => break,
-                Wake::News(_) => {}
+            match timers.wait(&mut watched.reader).await {
+                Wake::Leave => break,
+                Wake::News(News::Degraded(outage)) => {
+                    if outage.is_some() || outage_was_told {
+                        let now = watched.state.query.clock();
+                        yield Ok(Bytes::from(text::outage_line(now, outage)));
+                    }
+                    outage_was_told = outage.is_some();
+                }
+                Wake::News(News::Frames | News::Unnumbered(_)) => {}
                 Wake::Quiet => timers.quiet_since = Instant::now(),
                 Wake::Slow => {
-                    let now = state.query.clock();
-                    if is_slow(&reader, now).is_none() {
+                    let now = watched.state.query.clock();
+                    if is_slow(&watched.reader, now).is_none() {
                         continue;
                     }
                     slow_was_told = true;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::convert::SLOW_MESSAGE;
 use crate::domain::event::{Failure, RecordedEvent, VmEvent};
+use crate::domain::ports::event_store::Outage;
 use crate::domain::ports::vsphere::UndoneStep;
 use crate::domain::stage::VmProvisioningStage as Stage;
 use crate::domain::timeline::{Resumption, StageState, Timeline};
@@ -85,6 +86,16 @@ pub fn lines(timeline: &Timeline, recorded: &RecordedEvent) -> String {
 pub fn slow_line(at: DateTime<Utc>) -> String {
     let mut lines = Lines { at, text: String::new() };
     lines.add(&format!("! {SLOW_MESSAGE}"));
+    lines.text
+}
+
+/// The line that says that nobody can know how far it is just now, or that one can again.
+pub fn outage_line(at: DateTime<Utc>, outage: Option<Outage>) -> String {
+    let mut lines = Lines { at, text: String::new() };
+    match outage {
+        Some(outage) => lines.add(&format!("! {outage}; what follows may come late")),
+        None => lines.add("! PostgreSQL is back"),
+    }
     lines.text
 }
 

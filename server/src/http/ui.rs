@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use app::api::{self, FieldError};
 use app::backend::{
-    Backend, BoardPage, Draft, ListQuery, NewRequestForm, PageError, RequestDetail, Site,
+    Backend, BoardPage, Draft, ListQuery, NewRequestForm, PageError, ReplayDetail, RequestDetail,
+    Site,
 };
 use async_trait::async_trait;
 use axum::Router;
@@ -37,6 +38,9 @@ pub use finished::MachineLinks;
 
 /// How many requests the list shows at once.
 const LIST_ROWS: u32 = 50;
+
+/// The newest events of a request that its replay shows: each comes with the whole progress, some 3 KiB.
+const REPLAY_EVENTS_MAX: usize = 200;
 
 /// The longest field of the form that is typed back, in characters: it goes into an address, and no
 /// valid value is longer.
@@ -111,6 +115,24 @@ impl Backend for PageBackend {
             finished: in_time(finished::of_timeline(&self.state, &progress.timeline)).await??,
             last_event_id: self.state.epoch.id(progress.timeline.seq),
             progress: convert::progress_now(&progress),
+        })
+    }
+
+    async fn replay(&self, id: &str) -> Result<ReplayDetail, PageError> {
+        self.state.ready_or_503()?;
+        let events = in_time(self.state.query.replay(&self.viewer, request_id(id)?));
+        let events = events.await?.map_err(ApiError::from)?;
+        let events = events.filter(|events| !events.is_empty());
+        let events = events.ok_or_else(ApiError::no_such_request)?;
+        let skipped = events.len().saturating_sub(REPLAY_EVENTS_MAX);
+        let request = events.last().map(|(timeline, _)| convert::request_of(timeline));
+        Ok(ReplayDetail {
+            request: request.ok_or_else(ApiError::no_such_request)?,
+            events: events
+                .iter()
+                .skip(skipped)
+                .map(|(timeline, event)| convert::stage_event(timeline, event))
+                .collect(),
         })
     }
 

@@ -2,13 +2,14 @@
 //!
 //! Checked queries (`query!`) live here and nowhere else; their cache is `.sqlx/` (`make sqlx`).
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-use crate::domain::ports::event_store::StoreError;
+use crate::domain::ports::event_store::{Outage, StoreError};
 
 pub mod doorbell;
 pub mod embedded;
@@ -32,14 +33,38 @@ pub const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(2_000);
 /// How long any one statement may take in PostgreSQL. All of ours are small; what takes longer hangs.
 const STATEMENT_TIMEOUT_MS: &str = "10000";
 
+/// How long an idle connection may take to say that it lives. One that does not takes all that are as
+/// old with it: asked one after the other, they would keep PostgreSQL away long after it is back.
+const PING_TIMEOUT: Duration = Duration::from_millis(1_000);
+
 /// A pool that connects when it is first used.
 pub fn pool(options: PgConnectOptions) -> PgPool {
     let options = options
         .application_name("stagewatch")
         .options([("statement_timeout", STATEMENT_TIMEOUT_MS), ("timezone", "UTC")]);
+    // Connections that were made before this moment are not trusted any more.
+    let distrusted = Arc::new(Mutex::new(None::<Instant>));
     PgPoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // Done below, since sqlx would wait without end on a dead link.
+        .test_before_acquire(false)
+        .before_acquire(move |connection, meta| {
+            let distrusted = Arc::clone(&distrusted);
+            Box::pin(async move {
+                let made = Instant::now().checked_sub(meta.age);
+                if *lock(&distrusted) > made {
+                    return Ok(false);
+                }
+                match tokio::time::timeout(PING_TIMEOUT, connection.ping()).await {
+                    Ok(answer) => Ok(answer.is_ok()),
+                    Err(_silent) => {
+                        *lock(&distrusted) = Some(Instant::now());
+                        Ok(false)
+                    }
+                }
+            })
+        })
         // A connection that was given up in the middle of an answer is asked whether it lives. On a
         // dead link that would wait for ever, and keep its place in the pool for as long.
         .after_release(|connection, _| {
@@ -47,6 +72,10 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
             Box::pin(async { lives.await.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true) })
         })
         .connect_lazy_with(options)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -60,18 +89,53 @@ impl From<sqlx::Error> for StoreError {
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed
         );
+        if link_broke {
+            return Self::not_answering(error);
+        }
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        let away = link_broke || code.is_some_and(|code| may_pass(&code));
-        if away { Self::Unavailable(error.into()) } else { Self::Unexpected(error.into()) }
+        match code.and_then(|code| outage(&code)) {
+            Some(outage) => Self::Unavailable { outage, source: error.into() },
+            None => Self::Unexpected(error.into()),
+        }
     }
 }
 
-/// Whether PostgreSQL may take the same statement later, by its SQLSTATE
-/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
-fn may_pass(code: &str) -> bool {
-    // 08 connection, 53 out of something (disk, memory, connections), 57 operator intervention
-    // (shutting down, starting up, statement timeout), 40 serialization, 25006 read-only.
-    ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class)) || code == "25006"
+/// The SQLSTATEs after which the same statement may work later, by their first characters, and what
+/// they mean (<https://www.postgresql.org/docs/current/errcodes-appendix.html>). The first that fits
+/// counts. Any other one is a defect of ours, or of the data.
+const OUTAGES: [(&str, Outage); 11] = [
+    // Connection exception.
+    ("08", Outage::NotAnswering),
+    // Read-only transaction: a standby, or an operator's `default_transaction_read_only`.
+    ("25006", Outage::ReadOnly),
+    // Transaction rollback: serialization failure, deadlock.
+    ("40", Outage::NotAnswering),
+    // No room on the disk.
+    ("53100", Outage::DiskFull),
+    // Out of something else: memory, connections.
+    ("53", Outage::NotAnswering),
+    // A lock was not to be had in time.
+    ("55P03", Outage::NotAnswering),
+    // Operator intervention: shutting down, starting up, a crash of another backend, a database that
+    // was dropped, a statement that took too long.
+    ("57", Outage::NotAnswering),
+    // The disk gave an error.
+    ("58030", Outage::NotAnswering),
+    // There is no such database, or no such table in it: it is being restored, since the schema was
+    // there when this server started.
+    ("3D000", Outage::NotAnswering),
+    ("3F000", Outage::NotAnswering),
+    ("42P01", Outage::NotAnswering),
+];
+
+/// What is wrong by this SQLSTATE, if it may pass.
+fn outage(code: &str) -> Option<Outage> {
+    OUTAGES.iter().find(|(begin, _)| code.starts_with(begin)).map(|(_, outage)| *outage)
+}
+
+/// What is missing while a backup is being restored.
+fn being_restored(what: &str) -> StoreError {
+    StoreError::not_answering(what)
 }
 
 /// A value of the database that cannot be what it is: a defect, or somebody changed it by hand.
@@ -92,4 +156,27 @@ fn after(seq: u32) -> i32 {
 /// A number that is far below `int`'s limit: events of a request, CPUs, MiB.
 fn signed(value: u32) -> Result<i32, StoreError> {
     i32::try_from(value).map_err(|_| corrupt(format!("{value} is too large")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_told_from_what_is_wrong() {
+        for (code, expected) in [
+            ("57P01", Some(Outage::NotAnswering)),
+            ("57014", Some(Outage::NotAnswering)),
+            ("53300", Some(Outage::NotAnswering)),
+            ("53100", Some(Outage::DiskFull)),
+            ("25006", Some(Outage::ReadOnly)),
+            ("25P02", None),
+            ("40001", Some(Outage::NotAnswering)),
+            ("23505", None),
+            ("42601", None),
+            ("XX001", None),
+        ] {
+            assert_eq!(outage(code), expected, "{code}");
+        }
+    }
 }

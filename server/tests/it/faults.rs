@@ -1,4 +1,6 @@
 //! What breaks around the server: it says so, and goes on by itself.
 
 mod database;
+mod restored;
 mod vcenter;
+mod writes;

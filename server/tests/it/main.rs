@@ -13,6 +13,7 @@ mod http;
 mod journal;
 mod layering;
 mod restart;
+mod rolling;
 mod saga;
 mod settings;
 mod soak;

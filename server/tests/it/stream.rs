@@ -12,6 +12,7 @@ mod ends;
 mod live;
 mod resume;
 mod slow;
+mod stalled;
 mod text;
 
 /// The number of the event that enters `CLONING`: the journal's head while a request is held there.

@@ -4,6 +4,7 @@
 //! back, or that was too slow for the log, reads what it missed from the journal, by the horizon of the
 //! last frame that it saw.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use super::log::{After, BoardLog};
 use super::topic::FrameRenderer;
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{RequestId, Viewer};
-use crate::domain::ports::event_store::{EventStore, StoreError};
+use crate::domain::ports::event_store::{EventStore, Outage, StoreError};
 use crate::domain::ports::journal_tail::Horizon;
 
 /// How long the log is filled after its last reader left: a page that reloads finds it again.
@@ -30,6 +31,8 @@ pub struct Board {
     announcements: watch::Sender<u64>,
     /// Whether the journal's end is known.
     begun: watch::Sender<bool>,
+    /// How often the journal turned out to be another one.
+    restored: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -42,7 +45,7 @@ struct State {
 impl Board {
     pub(super) fn new() -> Self {
         let ((announcements, _), (begun, _)) = (watch::channel(0), watch::channel(false));
-        Self { state: Mutex::new(None), announcements, begun }
+        Self { state: Mutex::new(None), announcements, begun, restored: AtomicU64::new(0) }
     }
 
     /// Gives committed events to the log, if anybody reads it. Never waits; where others are missing
@@ -89,6 +92,14 @@ impl Board {
             .log
             .reached(horizon);
         self.begun.send_replace(true);
+    }
+
+    /// The journal is another one: what was told is not of it, and its readers begin anew.
+    pub(super) fn forget(&self) {
+        self.begun.send_replace(false);
+        *lock(&self.state) = None;
+        self.restored.fetch_add(1, Ordering::Relaxed);
+        self.announcements.send_replace(0);
     }
 
     /// Stops filling the log when nobody has read it for a while.
@@ -138,7 +149,8 @@ pub struct BoardReader {
     board: Arc<Board>,
     viewer: Viewer,
     announcements: watch::Receiver<u64>,
-    degraded: watch::Receiver<Option<String>>,
+    outage: watch::Receiver<Option<Outage>>,
+    restored: u64,
     cursor: u64,
     horizon: Horizon,
 }
@@ -150,6 +162,8 @@ pub enum Taken {
     Frames(Vec<Bytes>),
     /// The log does not go back so far: read the journal from the horizon.
     Missed,
+    /// The journal was restored to another state: begin anew.
+    Restored,
 }
 
 /// Why a reader of the board was woken.
@@ -157,30 +171,43 @@ pub enum Taken {
 pub enum BoardNews {
     /// There may be more frames.
     Frames,
-    /// The journal cannot be seen any more, for this reason, or can be seen again.
-    Degraded(Option<String>),
+    /// The journal cannot be seen or does not go on, or it does again.
+    Degraded,
 }
 
 impl BoardReader {
     pub(super) async fn new(
         board: Arc<Board>,
         viewer: Viewer,
-        mut degraded: watch::Receiver<Option<String>>,
+        mut outage: watch::Receiver<Option<Outage>>,
     ) -> Self {
         board.horizon().await;
         // Before the place is taken, so that the log counts this reader.
         let announcements = board.announcements.subscribe();
+        let restored = board.restored.load(Ordering::Relaxed);
         let (cursor, horizon) = board.join();
-        if degraded.borrow().is_some() {
-            // Who comes while the journal cannot be seen is told so too.
-            degraded.mark_changed();
+        if outage.borrow().is_some() {
+            // Who comes meanwhile is told so too.
+            outage.mark_changed();
         }
-        Self { board, viewer, announcements, degraded, cursor, horizon }
+        Self { board, viewer, announcements, outage, restored, cursor, horizon }
     }
 
     /// Where to go on from.
     pub fn horizon(&self) -> &Horizon {
         &self.horizon
+    }
+
+    /// What keeps the journal from being seen, or from going on, just now.
+    pub fn outage(&self) -> Option<Outage> {
+        *self.outage.borrow()
+    }
+
+    /// Begins anew, once the end of the journal is known that turned out to be another one.
+    pub async fn begin_anew(&mut self) {
+        self.board.horizon().await;
+        self.restored = self.board.restored.load(Ordering::Relaxed);
+        self.go_to_end();
     }
 
     /// Goes to the end of the log. What is not in the journal after this will be in the log.
@@ -191,6 +218,9 @@ impl BoardReader {
     /// The frames after the cursor that the viewer may see. Moves the cursor.
     pub fn take(&mut self) -> Taken {
         let state = lock(&self.board.state);
+        if self.restored != self.board.restored.load(Ordering::Relaxed) {
+            return Taken::Restored;
+        }
         let Some(state) = state.as_ref() else { return Taken::Frames(Vec::new()) };
         match state.log.after(self.cursor) {
             After::Missed => Taken::Missed,
@@ -213,9 +243,7 @@ impl BoardReader {
         tokio::select! {
             // An error cannot be: we hold the sender.
             _ = self.announcements.changed() => BoardNews::Frames,
-            Ok(()) = self.degraded.changed() => {
-                BoardNews::Degraded(self.degraded.borrow_and_update().clone())
-            }
+            Ok(()) = self.outage.changed() => BoardNews::Degraded,
         }
     }
 }

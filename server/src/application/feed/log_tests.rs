@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::*;
 use crate::application::feed::topic::{Frame, Unnumbered};
 use crate::domain::event::VmEvent;
+use crate::domain::ports::journal_tail::JournalEpoch;
 use crate::domain::stage::VmProvisioningStage;
 use crate::domain::vm::tests_support::{journal, requested};
 
@@ -14,6 +15,10 @@ use crate::domain::vm::tests_support::{journal, requested};
 struct Plain;
 
 impl FrameRenderer for Plain {
+    fn set_journal(&self, _: &JournalEpoch) -> bool {
+        false
+    }
+
     fn frame(&self, _: &Timeline, event: &RecordedEvent) -> Frame {
         Frame { seq: event.seq, sse: Bytes::new(), text: Bytes::new() }
     }
@@ -82,6 +87,9 @@ fn large_frames_are_kept_up_to_a_size_and_the_newest_always() {
     #[derive(Debug)]
     struct Large;
     impl FrameRenderer for Large {
+        fn set_journal(&self, journal: &JournalEpoch) -> bool {
+            Plain.set_journal(journal)
+        }
         fn frame(&self, timeline: &Timeline, event: &RecordedEvent) -> Frame {
             Plain.frame(timeline, event)
         }

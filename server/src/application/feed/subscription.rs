@@ -1,11 +1,14 @@
 //! A reader of one topic: the topic and a cursor. It owns no queue.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::{broadcast, watch};
 
 use super::topic::{Frame, Unnumbered};
 use super::{Announcement, SharedTopic};
+use crate::domain::ids::RequestId;
+use crate::domain::ports::event_store::Outage;
 use crate::domain::timeline::Timeline;
 
 /// One reader's place in a topic.
@@ -13,7 +16,7 @@ use crate::domain::timeline::Timeline;
 pub struct Subscription {
     shared: Arc<SharedTopic>,
     announcements: broadcast::Receiver<Announcement>,
-    degraded: watch::Receiver<Option<String>>,
+    outage: watch::Receiver<Option<Outage>>,
     cursor: u32,
 }
 
@@ -24,23 +27,39 @@ pub enum News {
     Frames,
     /// An unnumbered frame.
     Unnumbered(Arc<Unnumbered>),
-    /// The journal cannot be seen any more, for this reason, or can be seen again.
-    Degraded(Option<String>),
+    /// The journal cannot be seen or does not go on, for this reason; or it does again.
+    Degraded(Option<Outage>),
 }
 
 impl Subscription {
-    pub(super) fn new(shared: Arc<SharedTopic>, degraded: watch::Receiver<Option<String>>) -> Self {
+    pub(super) fn new(shared: Arc<SharedTopic>, outage: watch::Receiver<Option<Outage>>) -> Self {
         let announcements = shared.announcements.subscribe();
-        let mut degraded = degraded;
-        if degraded.borrow().is_some() {
-            // Who comes while the journal cannot be seen is told so too.
-            degraded.mark_changed();
+        let mut outage = outage;
+        if outage.borrow().is_some() {
+            // Who comes meanwhile is told so too.
+            outage.mark_changed();
         }
-        Self { shared, announcements, degraded, cursor: 0 }
+        Self { shared, announcements, outage, cursor: 0 }
     }
 
     pub(super) fn shared(&self) -> &SharedTopic {
         &self.shared
+    }
+
+    /// The request that is watched.
+    pub fn request(&self) -> RequestId {
+        self.shared.request
+    }
+
+    /// What keeps the journal from being seen, or from going on, just now.
+    pub fn outage(&self) -> Option<Outage> {
+        *self.outage.borrow()
+    }
+
+    /// Whether the journal turned out to be another one than this subscription was made of: it gets
+    /// nothing more, and another one has to be made.
+    pub fn is_stale(&self) -> bool {
+        self.shared.is_stale.load(Ordering::Relaxed)
     }
 
     /// The number of the newest event that the topic knows.
@@ -98,9 +117,7 @@ impl Subscription {
                 // Lagged: announcements were missed, frames were not. Closed cannot be: we hold the sender.
                 Ok(Announcement::Head) | Err(_) => News::Frames,
             },
-            Ok(()) = self.degraded.changed() => {
-                News::Degraded(self.degraded.borrow_and_update().clone())
-            }
+            Ok(()) = self.outage.changed() => News::Degraded(*self.outage.borrow_and_update()),
         }
     }
 }

@@ -6,15 +6,19 @@
 use std::fmt;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::RequestId;
-use crate::domain::ports::journal_tail::Horizon;
+use crate::domain::ports::journal_tail::{Horizon, JournalEpoch};
 use crate::domain::stage::VmProvisioningStage;
 use crate::domain::timeline::Timeline;
 
 /// Draws frames. A numbered frame depends on the journal up to its event and on nothing else.
 pub trait FrameRenderer: Send + Sync + fmt::Debug {
+    /// From now on frames are of this journal; whether they were of another one before.
+    fn set_journal(&self, journal: &JournalEpoch) -> bool;
+
     /// The frame of `event`, with the timeline as of it.
     fn frame(&self, timeline: &Timeline, event: &RecordedEvent) -> Frame;
 
@@ -66,6 +70,8 @@ pub struct Topic {
     timeline: Option<Timeline>,
     /// The frame of event n is at n - 1.
     frames: Vec<Frame>,
+    /// When the newest one was recorded.
+    newest_at: Option<DateTime<Utc>>,
     /// The highest number that was ever heard of.
     wanted: u32,
 }
@@ -73,12 +79,17 @@ pub struct Topic {
 impl Topic {
     /// A topic that knows nothing yet.
     pub fn new(request: RequestId) -> Self {
-        Self { request, timeline: None, frames: Vec::new(), wanted: 0 }
+        Self { request, timeline: None, frames: Vec::new(), newest_at: None, wanted: 0 }
     }
 
     /// The number of the newest frame; 0 when nothing is known.
     pub fn head(&self) -> u32 {
         self.timeline.as_ref().map_or(0, |timeline| timeline.seq)
+    }
+
+    /// The newest event's number, 0 when nothing is known, and when it was recorded.
+    pub fn newest(&self) -> (u32, Option<DateTime<Utc>>) {
+        (self.head(), self.newest_at)
     }
 
     /// The highest number that was heard of: above the head, something is missing.
@@ -117,6 +128,7 @@ impl Topic {
         }
         let Some(timeline) = &self.timeline else { return Accepted::Gap };
         self.frames.push(renderer.frame(timeline, event));
+        self.newest_at = Some(event.recorded_at);
         Accepted::Appended
     }
 }

@@ -9,6 +9,10 @@ use crate::domain::vm::tests_support::{journal, requested};
 struct Numbers;
 
 impl FrameRenderer for Numbers {
+    fn set_journal(&self, _: &JournalEpoch) -> bool {
+        false
+    }
+
     fn frame(&self, timeline: &Timeline, event: &RecordedEvent) -> Frame {
         assert_eq!(timeline.seq, event.seq, "the timeline is as of the event");
         Frame { seq: event.seq, sse: Bytes::from(event.seq.to_string()), text: Bytes::new() }

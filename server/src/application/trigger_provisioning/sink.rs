@@ -94,7 +94,7 @@ impl<'a> SagaSink<'a> {
                     self.lease.bell().knows(open.aggregate.seq());
                     return Err(Stop::Superseded);
                 }
-                Err(RecordError::Store(StoreError::Unavailable(source))) => {
+                Err(RecordError::Store(StoreError::Unavailable { source, .. })) => {
                     if !self.lease.outlasts(WRITE_PAUSE) {
                         return Err(Stop::Journal(source));
                     }

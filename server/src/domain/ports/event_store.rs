@@ -52,6 +52,13 @@ pub trait EventStore: Send + Sync + fmt::Debug {
     /// [`AppendError::Conflict`] when the journal has moved: load and decide again.
     /// [`AppendError::Fenced`] when another worker has the lease: stop at once.
     async fn append(&self, append: Append) -> Result<Vec<RecordedEvent>, AppendError>;
+
+    /// Whether a write would be taken just now; nothing of it stays.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], as the write would have it.
+    async fn try_write(&self) -> Result<(), StoreError>;
 }
 
 /// A request on its way into the journal.
@@ -163,12 +170,53 @@ pub enum AppendError {
 /// Why the store did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// PostgreSQL cannot be asked just now.
-    #[error("PostgreSQL is not answering")]
-    Unavailable(#[source] BoxError),
+    /// PostgreSQL cannot do it just now: the same may work later.
+    #[error("{outage}")]
+    Unavailable {
+        /// What is wrong, for a person.
+        outage: Outage,
+        /// What it said.
+        source: BoxError,
+    },
     /// What is stored cannot be understood, or PostgreSQL refused a statement: a defect.
     #[error("PostgreSQL gave an unexpected answer")]
     Unexpected(#[source] BoxError),
+}
+
+impl StoreError {
+    /// PostgreSQL does not answer, for this reason.
+    pub fn not_answering(source: impl Into<BoxError>) -> Self {
+        Self::Unavailable { outage: Outage::NotAnswering, source: source.into() }
+    }
+
+    /// Why PostgreSQL cannot do it just now, if that is what it is.
+    pub fn outage(&self) -> Option<Outage> {
+        match self {
+            Self::Unavailable { outage, .. } => Some(*outage),
+            Self::Unexpected(_) => None,
+        }
+    }
+}
+
+/// What keeps PostgreSQL from working just now. It passes without anything being done here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// It is away, starting, overloaded or being restored.
+    NotAnswering,
+    /// It can be read and takes no changes.
+    ReadOnly,
+    /// It can be read and has no room for more.
+    DiskFull,
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAnswering => "PostgreSQL is not answering",
+            Self::ReadOnly => "PostgreSQL is read-only just now",
+            Self::DiskFull => "PostgreSQL's disk is full",
+        })
+    }
 }
 
 /// Which worker drives which request.

@@ -21,12 +21,29 @@ pub trait JournalTail: Send + Sync + fmt::Debug {
     /// [`StoreError`]: look again from the same horizon.
     async fn look(&self, horizon: Option<&Horizon>) -> Result<Look, StoreError>;
 
+    /// What the journal has of these events, in any order; a request that is not there is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn compare(&self, told: &[(RequestId, u32)]) -> Result<Vec<Found>, StoreError>;
+
+    /// Gives the journal another identity, if it still has this one: it was put back to an earlier
+    /// state that does not show in its identity, so the ids that were told under it are no longer true.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn disown(&self, epoch: &JournalEpoch) -> Result<(), StoreError>;
+
     /// Which journal this is; another one after a restore from a backup.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    async fn epoch(&self) -> Result<JournalEpoch, StoreError>;
+    async fn epoch(&self) -> Result<JournalEpoch, StoreError> {
+        Ok(self.look(None).await?.epoch)
+    }
 }
 
 /// Tells other servers that the journal has grown.
@@ -69,6 +86,21 @@ pub struct Look {
     pub horizon: Horizon,
     /// PostgreSQL's clock at the look.
     pub now: DateTime<Utc>,
+    /// Which journal was looked at.
+    pub epoch: JournalEpoch,
+    /// Whether PostgreSQL takes no changes just now.
+    pub read_only: bool,
+}
+
+/// What the journal has of one event that was told, and of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// The request.
+    pub request: RequestId,
+    /// Its newest event's number.
+    pub head: u32,
+    /// When the event was recorded, if it is there.
+    pub recorded_at: Option<DateTime<Utc>>,
 }
 
 /// The identity of a journal, as it stands in event ids: `[A-Za-z0-9_-]{1,16}`.

@@ -8,15 +8,18 @@ use async_trait::async_trait;
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use super::event_record::{self, NetworkRecord, SCHEMA_VERSION, VmRecord};
 use super::{after, corrupt, signed, unsigned};
-use crate::domain::event::{NewEvent, RecordedEvent};
+use crate::domain::estimate::Told;
+use crate::domain::event::{NewEvent, RecordedEvent, VmEvent};
 use crate::domain::ids::{Owner, RequestId};
 use crate::domain::ports::event_store::{
     Append, AppendError, CreateError, Created, EventStore, Idempotency, NewRequest, Projection,
     StoreError,
 };
+use crate::domain::spec::VmSpec;
 use crate::domain::stage::VmProvisioningStage as Stage;
 use crate::domain::vm::VmStatus;
 
@@ -120,6 +123,32 @@ impl EventStore for PgEventStore {
         project(&mut tx, request, &projection).await?;
         tx.commit().await.map_err(StoreError::from)?;
         Ok(recorded)
+    }
+
+    async fn try_write(&self) -> Result<(), StoreError> {
+        // All that an accepted request writes, since a disk may have room in one table and not in
+        // another. Nobody can ask for this name, and nobody ever sees it.
+        let request = RequestId(Uuid::now_v7());
+        let spec = VmSpec {
+            request_id: request,
+            name: format!("/{}", request.0),
+            template: String::new(),
+            cpus: 1,
+            memory_mib: 1,
+            network: None,
+        };
+        let owner = Owner::local();
+        let event =
+            VmEvent::VmRequested { spec: spec.clone(), owner: owner.clone(), slow_after_ms: 0 };
+        let event = NewEvent { event, told: Told::default() };
+        let new =
+            NewRequest { spec, owner, vcenter: None, event: event.clone(), idempotency: None };
+        let mut tx = self.pool.begin().await?;
+        insert_request(&mut tx, &new, (1, 1)).await?;
+        insert_events(&mut tx, request, 0, vec![event]).await?;
+        upsert_progress(&mut tx, request, Stage::Created).await?;
+        tx.rollback().await?;
+        Ok(())
     }
 }
 

@@ -182,6 +182,8 @@ pub struct GuestInfo {
     pub nics: Vec<GuestNic>,
     /// `guest.toolsRunningStatus == guestToolsRunning`.
     pub tools_running: bool,
+    /// `runtime.powerState == poweredOff`: then nothing else can be expected of it.
+    pub powered_off: bool,
     /// `guest.hostName`.
     pub hostname: Option<String>,
 }

@@ -99,15 +99,15 @@ async fn what_cannot_be_recorded_whole_is_not_recorded_at_all() {
     let store = PgEventStore::new(database.pool.clone());
     let request = accepted(&database.pool, "a").await;
     let rename = |from, to| {
-        let statement = format!("alter table {from} rename to {to}");
+        let statement = format!("alter table provisioning_progress rename column {from} to {to}");
         let pool = database.pool.clone();
         async move { sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap() }
     };
     // The read model is written last.
-    rename("provisioning_progress", "gone").await;
+    rename("stage", "gone").await;
     let refused = store.append(append(request, 1, vec![entered(Stage::Cloning)])).await;
     assert!(matches!(refused, Err(AppendError::Store(StoreError::Unexpected(_)))), "{refused:?}");
-    rename("gone", "provisioning_progress").await;
+    rename("gone", "stage").await;
     assert_eq!(numbers(&database.pool, request).await, [1]);
     let again = store.append(append(request, 1, vec![entered(Stage::Cloning)])).await;
     assert_eq!(again.expect("nothing is in the way")[0].seq, 2);

@@ -1,7 +1,5 @@
 //! How streams end: with their request, and with the server.
 
-use std::time::{Duration, Instant};
-
 use super::{LAST_SEQ, held_at_clone};
 use crate::support::client::events;
 use crate::support::server::TEMPLATE;
@@ -38,8 +36,9 @@ async fn the_stream_ends_with_the_last_event() {
     assert_eq!((last.name(), last.seq()), ("ready", Some(LAST_SEQ)));
 }
 
+/// Each at a moment of its own, and as a whole answer: not by a broken connection.
 #[tokio::test]
-async fn a_server_that_stops_ends_its_streams_and_is_gone_within_three_seconds() {
+async fn a_server_that_stops_ends_all_its_streams() {
     let world = World::new().await;
     let (server, id, pause) = held_at_clone(&world, &[]).await;
     let mut streams = Vec::new();
@@ -49,12 +48,8 @@ async fn a_server_that_stops_ends_its_streams_and_is_gone_within_three_seconds()
         stream.chunk().await.expect("the first bytes");
         streams.push(stream);
     }
-    let begun = Instant::now();
     server.stop().await;
-    let took = begun.elapsed();
-    assert!(took < Duration::from_secs(3), "{took:?}");
     for mut stream in streams {
-        // The end of a whole answer, not a broken connection.
         in_time("the stream's end", async { while stream.chunk().await.is_some() {} }).await;
     }
     pause.release();

@@ -58,6 +58,17 @@ impl TestDatabase {
         Self { name, options, pool }
     }
 
+    /// Does something to this database that cannot be done from within it.
+    pub(crate) async fn administer(&self, statement: &str) {
+        execute(&cluster().await.maintenance, statement.replace("$name", &self.name)).await;
+    }
+
+    /// Ends every session in it, as a restart of PostgreSQL does.
+    pub(crate) async fn end_sessions(&self) {
+        let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = '$name'";
+        self.administer(end).await;
+    }
+
     /// As `DATABASE_URL` has it.
     pub(crate) fn url(&self) -> String {
         self.options.to_url_lossy().to_string()

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::{Api, LOOK_AGAIN, in_time};
+use super::{Api, LOOK_AGAIN, eventually, in_time};
 
 /// A running `stagewatch`. Dropping it kills it.
 #[derive(Debug)]
@@ -57,6 +57,17 @@ impl Program {
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("nobody panics with it").clone()
+    }
+
+    /// Waits until it can do its work.
+    pub(crate) async fn ready(&self) {
+        let ready = async || (self.get("/readyz").await.status == 200).then_some(());
+        eventually("readiness", ready).await;
+    }
+
+    /// Waits until it has logged this.
+    pub(crate) async fn logs(&self, words: &str) {
+        eventually(words, async || self.log().contains(words).then_some(())).await;
     }
 
     /// `kill -9`, and waits until it is gone.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use server::bootstrap::Server;
 use server::bootstrap::vsphere::Vsphere;
 use server::config::Config;
+use server::http::serve::STALLED_MAX;
 use server::infrastructure::vsphere::adapter::{Deadlines, Pace, VsphereAdapter};
 use server::infrastructure::vsphere::api::VcenterApi;
 use server::infrastructure::vsphere::simulated::{
@@ -53,14 +54,29 @@ impl Site {
 
     /// A server here, with its database at this address. It may not be ready yet.
     pub(crate) async fn server_at(&self, database_url: &str, settings: &[&str]) -> TestServer {
+        let config = self.config(database_url, settings);
+        TestServer::start(config, Arc::new(self.vcenter.clone())).await
+    }
+
+    /// The same with another limit for peers that take nothing.
+    pub(crate) async fn strict_server_at(
+        &self,
+        database_url: &str,
+        stalled_max: Duration,
+        settings: &[&str],
+    ) -> TestServer {
+        let config = self.config(database_url, settings);
+        TestServer::start_with(config, stalled_max, Arc::new(self.vcenter.clone())).await
+    }
+
+    fn config(&self, database_url: &str, settings: &[&str]) -> Config {
         let folder = self.folder.path().to_str().expect("a plain path");
         let own = ["--listen", "127.0.0.1:0", "--database-url", database_url, "--data-dir", folder];
         // A vCenter that a test holds must not be given up for silent while the test looks around.
         let patient = ["--lease", "10m", "--vsphere-call-timeout", "5m"];
         let patient = if settings.contains(&"--lease") { &[][..] } else { &patient[..] };
         let args = ["stagewatch"].iter().chain(&own).chain(patient).chain(settings);
-        let config = Config::read(args).expect("good settings");
-        TestServer::start(config, Arc::new(self.vcenter.clone())).await
+        Config::read(args).expect("good settings")
     }
 }
 
@@ -158,12 +174,22 @@ impl Deref for TestServer {
 impl TestServer {
     /// A server over any vCenter.
     pub(crate) async fn start(config: Config, vcenter: Arc<dyn VcenterApi>) -> Self {
+        Self::start_with(config, STALLED_MAX, vcenter).await
+    }
+
+    /// The same with another limit for peers that take nothing.
+    pub(crate) async fn start_with(
+        config: Config,
+        stalled_max: Duration,
+        vcenter: Arc<dyn VcenterApi>,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .expect("a runtime");
-        let start = Server::start_with(config, move |config| Ok(connect(config, vcenter)));
+        let start =
+            Server::start_with(config, stalled_max, move |config| Ok(connect(config, vcenter)));
         let started = in_time("the server's start", runtime.spawn(start)).await;
         let server = started.expect("no panic").unwrap_or_else(|error| panic!("{error:#}"));
         let address = server.address();

@@ -170,6 +170,17 @@ impl EventStream {
         self.read_until(|_| false).await.0
     }
 
+    /// Reads a stream of text until these words have come.
+    pub(crate) async fn until_line(&mut self, words: &str) {
+        let mut lines = String::new();
+        while !lines.contains(words) {
+            let chunk = self.chunk().await;
+            lines.push_str(
+                &chunk.unwrap_or_else(|| panic!("in vain waited for {words:?}: {lines}")),
+            );
+        }
+    }
+
     /// Reads until the connection ends or breaks: a server that was killed says no good-bye.
     pub(crate) async fn until_it_breaks(&mut self) {
         in_time("the stream's end", async {

@@ -90,15 +90,15 @@ impl Run<'_> {
                 }
                 // A long silence may mean that there is no VM any more.
                 self.our_vm(vm).await?;
-            } else {
-                let details = match candidate {
-                    Some(Candidate { address, .. }) => {
-                        format!("{address} seen, making sure that it stays")
-                    }
-                    None => describe(&guest),
-                };
-                self.progress.live(None, Some(details));
             }
+            // Told again after a silence, too: somebody may have begun to watch meanwhile.
+            let details = match candidate {
+                Some(Candidate { address, .. }) => {
+                    format!("{address} seen, making sure that it stays")
+                }
+                None => waits_for(&guest, wanted),
+            };
+            self.progress.live(None, Some(details));
             seen = Some(guest);
         }
     }
@@ -146,11 +146,28 @@ fn belongs(nic: &GuestNic, macs: &[String]) -> bool {
 }
 
 fn is_usable(ip: &IpAddr) -> bool {
-    let link_local = match ip {
-        IpAddr::V4(ip) => ip.is_link_local() || ip.is_broadcast(),
+    let is_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    let reaches_nobody = ip.is_loopback() || ip.is_unspecified() || ip.is_multicast();
+    !(is_link_local(ip) || is_broadcast || reaches_nobody)
+}
+
+/// An address that a guest gives itself where nobody else does.
+fn is_link_local(ip: &IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
-    };
-    !(link_local || ip.is_loopback() || ip.is_unspecified() || ip.is_multicast())
+    }
+}
+
+/// What a guest without a usable address lacks, for the person who waits for it.
+fn waits_for(guest: &GuestInfo, wanted: Option<IpAddr>) -> String {
+    if guest.powered_off {
+        return "the VM is powered off".to_owned();
+    }
+    match wanted {
+        Some(wanted) => format!("{}; {wanted} was asked for", describe(guest)),
+        None => describe(guest),
+    }
 }
 
 /// What is seen of a guest, for a person.
@@ -170,8 +187,9 @@ fn describe(guest: &GuestInfo) -> String {
     if addresses.is_empty() {
         return format!("{tools}, {nic}, no address seen");
     }
+    let no_dhcp = if addresses.iter().all(is_link_local) { ", which is link-local" } else { "" };
     let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
-    format!("{tools}, {nic}, only {} seen", addresses.join(", "))
+    format!("{tools}, {nic}, only {} seen{no_dhcp}", addresses.join(", "))
 }
 
 #[cfg(test)]
@@ -188,7 +206,8 @@ mod tests {
     }
 
     fn guest(main: Option<&str>, nics: Vec<GuestNic>) -> GuestInfo {
-        GuestInfo { ip_address: main.map(ip), nics, tools_running: true, hostname: None }
+        let tools_running = true;
+        GuestInfo { ip_address: main.map(ip), nics, tools_running, ..GuestInfo::default() }
     }
 
     fn found(guest: &GuestInfo) -> Option<IpAddr> {
@@ -256,8 +275,15 @@ mod tests {
     fn what_was_seen_is_told_in_words() {
         assert_eq!(
             describe(&guest(Some("fe80::1"), vec![nic(OURS, &["fe80::1"])])),
-            "Tools running, NIC connected, only fe80::1 seen"
+            "Tools running, NIC connected, only fe80::1 seen, which is link-local"
         );
+        let other = guest(Some("10.0.0.7"), vec![nic(OURS, &["10.0.0.7"])]);
+        assert_eq!(
+            waits_for(&other, Some(ip("10.0.0.9"))),
+            "Tools running, NIC connected, only 10.0.0.7 seen; 10.0.0.9 was asked for"
+        );
+        let off = GuestInfo { powered_off: true, ..GuestInfo::default() };
+        assert_eq!(waits_for(&off, None), "the VM is powered off");
         assert_eq!(
             describe(&GuestInfo::default()),
             "Tools not running, no NIC reported, no address seen"

@@ -39,7 +39,7 @@ impl Boot {
 /// What a VM's guest reports at `now`.
 pub(super) fn guest(vm: &Vm, now: Millis) -> GuestInfo {
     let Some(boot) = vm.boot.as_ref().filter(|boot| vm.powered_on && boot.tools_at <= now) else {
-        return GuestInfo::default();
+        return GuestInfo { powered_off: !vm.powered_on, ..GuestInfo::default() };
     };
     let addresses = vm.scripted.clone().unwrap_or_else(|| {
         let link_local = (boot.link_local_at <= now).then(|| IpAddr::V6(link_local(&vm.mac)));
@@ -53,6 +53,7 @@ pub(super) fn guest(vm: &Vm, now: Millis) -> GuestInfo {
         ip_address: addresses.first().copied(),
         nics: vec![GuestNic { mac: Some(vm.mac.clone()), connected: true, addresses }],
         tools_running: true,
+        powered_off: false,
         hostname: Some(vm.settings.hostname.clone().unwrap_or_else(|| vm.origin.replace('.', "-"))),
     }
 }

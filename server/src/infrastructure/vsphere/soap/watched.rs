@@ -51,10 +51,11 @@ const NET: &str = "guest.net";
 const IP_ADDRESS: &str = "guest.ipAddress";
 const TOOLS: &str = "guest.toolsRunningStatus";
 const HOST_NAME: &str = "guest.hostName";
+const POWER: &str = "runtime.powerState";
 
 impl Watched for GuestInfo {
     const KIND: &'static str = "VirtualMachine";
-    const PATHS: &'static [&'static str] = &[NET, IP_ADDRESS, TOOLS, HOST_NAME];
+    const PATHS: &'static [&'static str] = &[NET, IP_ADDRESS, TOOLS, HOST_NAME, POWER];
 
     fn unknown() -> Self {
         Self::default()
@@ -67,6 +68,7 @@ impl Watched for GuestInfo {
             IP_ADDRESS => self.ip_address = text.and_then(read_address),
             TOOLS => self.tools_running = text == Some("guestToolsRunning"),
             HOST_NAME => self.hostname = text.map(str::to_owned),
+            POWER => self.powered_off = text == Some("poweredOff"),
             _ => {}
         }
     }
@@ -160,6 +162,7 @@ mod tests {
         take(&mut guest, IP_ADDRESS, "10.0.0.5");
         take(&mut guest, TOOLS, "guestToolsRunning");
         take(&mut guest, HOST_NAME, "web-1");
+        take(&mut guest, POWER, "poweredOn");
         let first = GuestNic {
             mac: Some("00:50:56:aa:bb:cc".to_owned()),
             connected: true,
@@ -169,9 +172,13 @@ mod tests {
             ip_address: Some("10.0.0.5".parse().expect("v4")),
             nics: vec![first, GuestNic::default()],
             tools_running: true,
+            powered_off: false,
             hostname: Some("web-1".to_owned()),
         };
         assert_eq!(guest, told);
+        take(&mut guest, POWER, "poweredOff");
+        assert_eq!(guest, GuestInfo { powered_off: true, ..told.clone() });
+        take(&mut guest, POWER, "poweredOn");
 
         guest.take(NET, None);
         guest.take(TOOLS, None);

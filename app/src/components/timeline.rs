@@ -1,0 +1,81 @@
+//! How long each stage took, beside what is usual.
+
+use leptos::prelude::*;
+
+use crate::{live::Watch, measure, words};
+
+/// Height of a bar's drawing; its width is 100, and stretched to the column's.
+const HEIGHT: u32 = 12;
+
+/// A bar for each stage that took time, once the attempt has ended: a table, so that it can be listened
+/// to, with a drawing in each row. Nothing before.
+#[component]
+pub(crate) fn Timeline(
+    /// The request.
+    watch: Watch,
+    /// The address of the replay.
+    replay: String,
+) -> impl IntoView {
+    let lanes =
+        watch.memo(
+            |progress| {
+                if progress.status.has_ended() { measure::lanes(progress) } else { Vec::new() }
+            },
+        );
+    let row = |lane: &measure::Lane| {
+        let name = view! { <th scope="row">{lane.label.clone()}</th> };
+        let took = words::duration(lane.took_ms);
+        let usually = lane.usually_ms.map(words::duration);
+        view! {
+            <tr data-pace=lane.pace.as_str()>
+                {name}
+                <td class="timeline-drawing" aria-hidden="true">{drawing(lane)}</td>
+                <td class="timeline-took">{took}</td>
+                <td class="timeline-usually">{usually.unwrap_or_else(|| words::NOT_KNOWN.to_owned())}</td>
+            </tr>
+        }
+    };
+    move || {
+        lanes.with(|lanes| {
+            (!lanes.is_empty()).then(|| {
+                let rows = lanes.iter().map(row).collect_view();
+                view! {
+                    <section class="timeline card" aria-labelledby="timeline-title">
+                        <div class="timeline-head">
+                            <h2 id="timeline-title">{words::TIMELINE}</h2>
+                            <a href=replay.clone()>{words::WATCH_AGAIN}</a>
+                        </div>
+                        <table>
+                            <thead>
+                                <tr>
+                                    <th scope="col">{words::TIMELINE_STAGE}</th>
+                                    <td aria-hidden="true"></td>
+                                    <th scope="col">{words::TIMELINE_TOOK}</th>
+                                    <th scope="col">{words::TIMELINE_USUALLY}</th>
+                                </tr>
+                            </thead>
+                            <tbody>{rows}</tbody>
+                        </table>
+                    </section>
+                }
+            })
+        })
+    }
+}
+
+/// The bar, and a mark where it usually ends.
+fn drawing(lane: &measure::Lane) -> impl IntoView + use<> {
+    let percent = |part: f64| format!("{:.1}", part * 100.0);
+    let mark = lane.usual_part.map(|part| {
+        view! {
+            <path class="timeline-mark" vector-effect="non-scaling-stroke" d=format!("M{} 0v{HEIGHT}", percent(part))/>
+        }
+    });
+    view! {
+        <svg viewBox=format!("0 0 100 {HEIGHT}") preserveAspectRatio="none">
+            <rect class="timeline-track" x="0" y="2" width="100" height="8"/>
+            <rect class="timeline-bar" x="0" y="2" width=percent(lane.part) height="8"/>
+            {mark}
+        </svg>
+    }
+}

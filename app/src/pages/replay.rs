@@ -1,0 +1,63 @@
+//! A past provisioning, event by event.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::{use_params_map, use_query_map};
+
+use super::with_data;
+use crate::{
+    api::Timestamp,
+    backend::ReplayDetail,
+    islands::{Moment, Replay},
+    words,
+};
+
+/// One request as it was after one of its events; `?at=5` says after which.
+#[component]
+pub(crate) fn ReplayPage() -> impl IntoView {
+    let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let at = use_query_map().with_untracked(|query| query.get("at")?.parse::<u32>().ok());
+    with_data(
+        async move |backend| backend.replay(&id).await,
+        move |detail: ReplayDetail| {
+            // What is not there is shown from the beginning.
+            let first = at.and_then(|at| detail.events.iter().position(|event| event.seq == at));
+            view! { <Film detail first=first.unwrap_or(0)/> }
+        },
+    )
+}
+
+#[component]
+fn Film(detail: ReplayDetail, first: usize) -> impl IntoView {
+    let ReplayDetail { request, events } = detail;
+    let now_ms = events.last().map_or(0, |event| Timestamp::epoch_ms(event.at));
+    let path = format!("{}/replay", request.links.page);
+    let chapters = events.iter().enumerate().map(|(index, event)| {
+        view! {
+            <li>
+                <a href=format!("{path}?at={}", event.seq) aria-current=(index == first).then_some("true")>
+                    <span class="chapter-number">{event.seq}</span>
+                    " "
+                    <span class="chapter-name">{words::event_name(event)}</span>
+                    " "
+                    <Moment at=event.at now_ms/>
+                </a>
+            </li>
+        }
+    });
+    let chapters = chapters.collect_view();
+    view! {
+        <Title text=format!("{} · {} · Stagewatch", words::FILM, request.name)/>
+        <div class="replay">
+            <header>
+                <p class="crumb"><a href=request.links.page.clone()>{request.name}</a></p>
+                <h1>{words::FILM}</h1>
+                <p>{words::FILM_MEANING}</p>
+            </header>
+            <Replay events first/>
+            <nav class="chapters card" aria-label=words::FILM_EVENTS>
+                <ol>{chapters}</ol>
+            </nav>
+        </div>
+    }
+}

@@ -1,0 +1,39 @@
+// Why one waits: what vCenter says of it moves on the page, and nothing of it is kept.
+import { expect, test } from '../support/fixtures.ts';
+
+interface History {
+  items: { type: string; payload: Record<string, unknown> }[];
+}
+
+test('what the guest lacks is said, also to who comes late, and is not kept', async ({ page, watched, server, vmName }) => {
+  const id = await server.askToStay(vmName);
+  await watched.open(id);
+  const why = watched.step('WAITING_FOR_NETWORK').locator('.step-why');
+  await expect(why).toHaveText(/^Tools running, NIC connected, only fe80:[0-9a-f:]+ seen, which is link-local$/);
+  // Nothing new will be reported for long: who comes now is told what is known.
+  await page.reload();
+  await watched.isLive();
+  await expect(why).toHaveText(/which is link-local$/);
+  const { items } = await server.json<History>(`/api/requests/${id}/history`);
+  expect(JSON.stringify(items)).not.toMatch(/link-local|Tools|percent/);
+  await server.cancel(id);
+});
+
+test('the next try is counted down to', async ({ page, watched, server, vmName }) => {
+  await watched.open(await server.ask({ name: vmName, template: 'demo-flaky' }));
+  await page.getByText(/^Trying again (in \d+ s|now) \(try 2\)\.$/).waitFor();
+  await watched.reaches('READY', 'done');
+  await expect(page.locator('.waiting')).toHaveCount(0);
+});
+
+test('an earlier attempt keeps its times, its reason and the pause after it', async ({ page, watched, server, vmName }) => {
+  const id = await server.ask({ name: vmName, template: 'demo-fails-configuring' });
+  expect(await server.finished(id)).toBe('failed');
+  await watched.open(id);
+  await expect(page.getByRole('list', { name: 'Undone' }).getByRole('listitem').last()).toContainText('Nothing left behind');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  const earlier = page.getByRole('region', { name: 'Earlier attempts' }).getByRole('listitem').first();
+  await expect(earlier).toContainText('Attempt 1: Failed');
+  await expect(earlier).toContainText(/took [\d.]+ s · tried again after \d+ s/);
+  await expect(earlier).toContainText('VMware Tools in the template are too old');
+});
