@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(
             bar(&row),
             "--fills:linear-gradient(90deg,var(--done) 0.0% 16.6%,var(--done) 16.6% 33.3%,\
-             var(--go) 33.3% 41.6%,var(--sunk) 41.6% 100%)"
+             var(--go) 33.3% 41.7%,var(--sunk) 41.7% 100%)"
         );
         row.progress.stages[2].typical_ms = None;
         assert!(bar(&row).contains("var(--go-half) 33.3% 50.0%"), "{}", bar(&row));
