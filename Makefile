@@ -2,7 +2,7 @@
 # `make help` lists them. Only a Debian machine with Rust (rustup) is needed: the rest is installed.
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-vcsim demo dev test check site sqlx bench release clean
+.PHONY: help run run-vcsim demo dev test soak check site sqlx bench release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,9 @@ dev: ## serve, and build and restart whenever a source file changes
 
 test: ## run all tests: Rust, scripts, and the page in Chromium
 	@scripts/test
+
+soak: ## kill everything at random for MINUTES=20, SEED=... for the same again, and count what is lost
+	@scripts/soak
 
 check: ## format, lints, documentation, and the checked queries
 	@scripts/check

@@ -12,7 +12,8 @@ use leptos_router::{
 use crate::{
     backend::{Backend, Site},
     pages::{
-        Frame, HistoryPage, NewRequestPage, NotFoundPage, ReplayPage, RequestPage, RequestsPage,
+        Frame, HistoryPage, InsightsPage, NewRequestPage, NotFoundPage, ReplayPage, RequestPage,
+        RequestsPage,
     },
 };
 
@@ -28,6 +29,7 @@ pub fn App() -> impl IntoView {
             <Frame site=site()>
                 <Routes fallback=NotFoundPage>
                     <Route path=StaticSegment("") view=RequestsPage ssr=ssr.clone()/>
+                    <Route path=StaticSegment("insights") view=InsightsPage ssr=ssr.clone()/>
                     <Route
                         path=(StaticSegment("requests"), StaticSegment("new"))
                         view=NewRequestPage

@@ -6,6 +6,12 @@
 
 use serde::{Deserialize, Serialize};
 
+mod insights;
+
+pub use insights::{
+    Calibration, FailureReason, Insights, Slowest, Spread, StageTimes, TemplateTimes,
+};
+
 use crate::api::{
     Estimate, FieldError, Progress, Request, StageEvent, Status, Template, Timestamp,
     VirtualMachine,
@@ -207,6 +213,9 @@ pub trait Backend: Send + Sync {
 
     /// The journal of one request.
     async fn history(&self, id: &str) -> Result<Vec<crate::api::HistoryItem>, PageError>;
+
+    /// What all requests together say.
+    async fn insights(&self) -> Result<Insights, PageError>;
 
     /// The form for a new request, checked if `draft.tried`.
     async fn new_request(&self, draft: Draft) -> NewRequestForm;

@@ -36,7 +36,7 @@ pub(crate) use vm::ask_for_vm;
 pub(crate) use watch::Watch;
 
 use crate::{
-    api::{Live, Progress, Slow, StageEvent, Timestamp},
+    api::{Live, Progress, Slow, StageEvent, Timestamp, Waiting, WaitingFor},
     backend::RequestDetail,
 };
 
@@ -118,6 +118,10 @@ impl LiveState {
             Message::Live(live) => {
                 if live.stage != self.progress.current_stage || self.has_ended() {
                     return Outcome::Ignored;
+                }
+                let waits = |waiting: &Waiting| waiting.waiting_for == WaitingFor::Vcenter;
+                if live.waiting.is_some() || self.progress.waiting.as_ref().is_some_and(waits) {
+                    self.progress.waiting.clone_from(&live.waiting);
                 }
                 self.hint = Some(live);
             }

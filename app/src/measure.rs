@@ -16,8 +16,19 @@ pub(crate) struct Outlook {
     /// Least and most milliseconds that are left; equal when only a point is known. `None` when
     /// there is nothing to learn from.
     pub(crate) span_ms: Option<(u64, u64)>,
-    /// The current stage's usual and present duration in milliseconds, once it is beyond the usual.
-    pub(crate) outlived: Option<(u64, u64)>,
+    /// The current stage takes longer than it usually does at most, as the server said.
+    pub(crate) late: Option<LateNow>,
+}
+
+/// How late the current stage is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LateNow {
+    /// How long it usually takes at most, in milliseconds.
+    pub(crate) up_to_ms: u64,
+    /// How long it has taken so far.
+    pub(crate) running_ms: u64,
+    /// How many earlier runs there are, when it is slower than every one of them.
+    pub(crate) slower_than: Option<u32>,
 }
 
 /// One segment of the bar.
@@ -72,6 +83,8 @@ impl Pace {
 
 /// A stage that took so many times as long as usual was slow.
 const SLOW_TIMES: u64 = 2;
+/// And took at least so many milliseconds longer: nobody minds less.
+const SLOW_BY_MS: u64 = 1_000;
 
 /// Milliseconds from `from` to `now_ms`, 0 if that lies ahead.
 pub(crate) fn since(from: Timestamp, now_ms: i64) -> u64 {
@@ -99,11 +112,15 @@ pub(crate) fn active(progress: &Progress) -> Option<&StageProgress> {
 
 /// How long it will still take at `now_ms`, from an estimate that was made at `as_of_ms`.
 pub(crate) fn outlook(progress: &Progress, as_of_ms: i64, now_ms: i64) -> Outlook {
-    let outlived = active(progress).and_then(|stage| {
-        let (usual, running) = (stage.typical_ms?, since(stage.started_at?, now_ms));
-        (running > usual).then_some((usual, running))
+    let late = active(progress).and_then(|stage| {
+        let late = progress.estimate.as_ref()?.late.as_ref()?;
+        (late.stage == stage.stage).then_some(LateNow {
+            up_to_ms: late.up_to_ms,
+            running_ms: since(stage.started_at?, now_ms),
+            slower_than: late.slower_than,
+        })
     });
-    let span_ms = progress.estimate.map(|estimate| {
+    let span_ms = progress.estimate.as_ref().map(|estimate| {
         let passed = u64::try_from(now_ms - as_of_ms).unwrap_or(0);
         // The stages to come take their usual time, however long this one takes; but what was
         // estimated is told as it was, never as more.
@@ -119,7 +136,7 @@ pub(crate) fn outlook(progress: &Progress, as_of_ms: i64, now_ms: i64) -> Outloo
         let low = estimate.low_ms.map_or(left, |ms| ms.saturating_sub(passed));
         (low.min(high), high)
     });
-    Outlook { span_ms, outlived }
+    Outlook { span_ms, late }
 }
 
 /// The bar: one segment a stage, as wide as the stage usually takes.
@@ -174,7 +191,9 @@ pub(crate) fn lanes(progress: &Progress) -> Vec<Lane> {
         usual_part: stage.typical_ms.map(part),
         pace: match stage.typical_ms {
             _ if stage.state == StageState::Failed => Pace::Failed,
-            Some(usual) if took_ms > usual.saturating_mul(SLOW_TIMES) => Pace::Slow,
+            Some(usual) if took_ms > usual.saturating_mul(SLOW_TIMES).max(usual + SLOW_BY_MS) => {
+                Pace::Slow
+            }
             Some(_) | None => Pace::Usual,
         },
     };
@@ -216,7 +235,7 @@ fn as_f64(ms: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::{
-        api::{Estimate, Status},
+        api::{Estimate, Stage, Status},
         sample,
     };
 
@@ -264,20 +283,25 @@ mod tests {
     #[test]
     fn a_point_estimate_gives_a_span_of_one_point() {
         let mut progress = sample::progress();
-        let mut estimate = progress.estimate.unwrap();
+        let estimate = progress.estimate.as_mut().unwrap();
         (estimate.low_ms, estimate.high_ms) = (None, None);
         estimate.remaining_ms = 40_000;
-        progress.estimate = Some(estimate);
         let now = sample::NOW_MS;
         assert_eq!(outlook(&progress, now, now + 1_000).span_ms, Some((39_000, 39_000)));
     }
 
     #[test]
-    fn a_stage_is_outlived_when_it_runs_longer_than_usual() {
-        let progress = sample::progress();
+    fn a_stage_is_late_when_the_server_says_so_and_goes_on_from_there() {
+        let mut progress = sample::progress();
         let entered = active(&progress).unwrap().started_at.unwrap().epoch_ms();
-        assert_eq!(outlook(&progress, entered, entered + 6_100).outlived, None);
-        assert_eq!(outlook(&progress, entered, entered + 7_000).outlived, Some((6_100, 7_000)));
+        assert_eq!(outlook(&progress, entered, entered + 90_000).late, None);
+        let estimate = progress.estimate.as_mut().unwrap();
+        estimate.late = Some(sample::late(Stage::Configuring, None));
+        let late = LateNow { up_to_ms: 9_000, running_ms: 12_000, slower_than: None };
+        assert_eq!(outlook(&progress, entered, entered + 12_000).late, Some(late));
+        // Said of a stage that is over by now.
+        progress.stages[2].state = StageState::Done;
+        assert_eq!(outlook(&progress, entered, entered + 12_000).late, None);
     }
 
     #[test]

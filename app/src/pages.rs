@@ -5,6 +5,7 @@
 
 mod frame;
 mod history;
+mod insights;
 mod new_request;
 mod not_found;
 mod problem;
@@ -14,6 +15,7 @@ mod requests;
 
 pub(crate) use frame::Frame;
 pub(crate) use history::HistoryPage;
+pub(crate) use insights::InsightsPage;
 pub(crate) use new_request::NewRequestPage;
 pub(crate) use not_found::NotFoundPage;
 pub(crate) use problem::ProblemPage;

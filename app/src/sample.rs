@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 
-use crate::api::{Progress, Timestamp};
+use crate::api::{Late, Progress, Stage, Timestamp};
 
 /// When the sample's attempt started, in milliseconds since 1970.
 pub(crate) const STARTED_MS: i64 = 1_795_349_052_812;
@@ -49,4 +49,10 @@ pub(crate) fn progress() -> Progress {
         "waiting": null, "undo": [], "left": [], "failure": null
     }))
     .unwrap()
+}
+
+/// That a stage is late.
+pub(crate) fn late(stage: Stage, slower_than: Option<u32>) -> Late {
+    let message = "it takes longer than it usually does at most".to_owned();
+    Late { stage, elapsed_ms: 10_000, up_to_ms: 9_000, slower_than, message }
 }

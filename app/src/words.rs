@@ -9,6 +9,9 @@ mod film;
 mod headline;
 #[cfg(feature = "ssr")]
 mod history;
+#[cfg(feature = "ssr")]
+mod insights;
+mod labels;
 mod liveness;
 mod moment;
 mod notification;
@@ -34,6 +37,13 @@ pub(crate) use film::{FILM_EVENTS, FILM_MEANING};
 pub(crate) use headline::{document_title, headline, source_of_estimate, waits_for};
 #[cfg(feature = "ssr")]
 pub(crate) use history::{HistoryRow, event_name, history_rows};
+#[cfg(feature = "ssr")]
+pub(crate) use insights::{against_average, counted, judged, over_time, range, range_held};
+pub(crate) use labels::{
+    ACTIONS, ASKED_AT, CANCEL, CANCEL_QUESTION, CANCEL_YES, EARLIER_ATTEMPTS, HISTORY,
+    INTERRUPTIONS, PROGRESS, REMOVE, REMOVE_QUESTION, REMOVE_YES, SLOW, SLOW_MEANING, STAGES,
+    TRY_AGAIN, after, attempt_name, so_far, stages_of_attempt, task_percent, usually, why_it_waits,
+};
 pub(crate) use liveness::{Said, liveness, liveness_meaning, liveness_spoken};
 pub(crate) use moment::{utc, utc_full};
 #[cfg(feature = "hydrate")]
@@ -51,4 +61,4 @@ pub(crate) use timeline::{
     attempt_facts, next_try,
 };
 pub(crate) use tone::{Tone, tone};
-pub(crate) use usual::{compared, foreseen, usually};
+pub(crate) use usual::{compared, foreseen, usually_takes};

@@ -35,6 +35,10 @@ export class Camera {
     return new Camera(windows, contexts);
   }
 
+  get pages(): Page[] {
+    return this.windows.map((window) => window.page);
+  }
+
   async point(address: string): Promise<void> {
     await this.each(({ page }) => page.goto(address));
   }

@@ -111,6 +111,50 @@ test('a lost connection', async ({ camera, server }) => {
   cable.close();
 });
 
+test('without a stream, and without a network', async ({ camera, server }) => {
+  await Promise.all(camera.contexts.map((context) => context.route('**/events?*', (route) => route.abort())));
+  const id = await server.ask({ name: 'qa-linux-6', template: 'demo-slow-clone' });
+  await camera.point(`${server.origin}/requests/${id}`);
+  await camera.shoot('polling', shown('[data-link="polling"]'));
+  await Promise.all(camera.contexts.map((context) => context.setOffline(true)));
+  await camera.shoot('offline', shown('[data-link="offline"]'));
+});
+
+test('cancelled, tried again, and looked back at', async ({ camera, server }) => {
+  const id = await server.askToStay('lab-12');
+  await camera.point(`${server.origin}/requests/${id}`);
+  await camera.shoot('why-it-waits', shown('[data-stage="WAITING_FOR_NETWORK"] .step-why:text-matches("link-local")'));
+  await server.cancel(id);
+  await camera.shoot('undoing', shown('[data-status="undoing"]'));
+  await server.finished(id);
+  await camera.shoot('cancelled', shown('[data-status="cancelled"] .timeline'));
+  await fetch(`${server.origin}/api/requests/${id}/retry`, { method: 'POST' });
+  await camera.point(`${server.origin}/requests/${id}`);
+  await camera.shoot('another-attempt', stage('CLONING', 'active'));
+  await server.cancel(id);
+  await server.finished(id);
+  await camera.point(`${server.origin}/requests/${id}/replay?at=5`);
+  await camera.shoot('replay', shown('.replay-controls:not([hidden])'));
+});
+
+test('with more contrast, with the colours of the system, and on paper', async ({ camera, server }) => {
+  const failed = await server.ask({ name: 'qa-linux-7', template: 'demo-fails-configuring' });
+  await server.finished(failed);
+  const ready = await server.ask({ name: 'build-agent-11', ...AGENT });
+  await server.finished(ready);
+  const running = await server.ask({ name: 'lab-14', template: 'demo-slow-clone' });
+  for (const [name, id] of Object.entries({ failed, ready, running })) {
+    await camera.point(`${server.origin}/requests/${id}`);
+    await camera.shoot(`forced-colours-${name}`, async (page) => {
+      await page.emulateMedia({ forcedColors: 'active' });
+      await shown(HYDRATED)(page);
+    });
+    await camera.shoot(`contrast-${name}`, (page) => page.emulateMedia({ forcedColors: 'none', contrast: 'more' }));
+    await camera.shoot(`print-${name}`, (page) => page.emulateMedia({ contrast: null, media: 'print' }));
+    await Promise.all(camera.pages.map((page) => page.emulateMedia({ media: null })));
+  }
+});
+
 test('something was left behind', async ({ camera, server }) => {
   const failed = await server.ask({ name: 'qa-linux-4', template: 'demo-fails-configuring' });
   await server.finished(failed);

@@ -11,7 +11,13 @@ test.use({
 test('every page', async ({ page, server, vmName }) => {
   const id = await server.ask({ name: vmName });
   await server.finished(id);
-  for (const address of ['/', '/requests/new', `/requests/${id}`, `/requests/${id}/history`]) {
+  for (const address of [
+    '/',
+    '/requests/new',
+    '/insights',
+    `/requests/${id}`,
+    `/requests/${id}/history`,
+  ]) {
     await page.goto(address);
     await isAccessible(page);
   }

@@ -18,7 +18,7 @@ test('the page shows the failure and the undo as they come', async ({ watched, p
 test('a try that failed is repeated, and the page says when', async ({ watched, page, server, vmName }) => {
   const id = await server.ask({ name: vmName, template: 'demo-flaky' });
   await watched.open(id);
-  await page.getByText(/Trying again at .* \(try \d+\)/).waitFor();
+  await page.getByText(/Trying again (in .+|now) \(try \d+\)/).waitFor();
   await watched.reaches('READY', 'done');
   await expect(page.locator('.waiting')).toHaveCount(0);
 });

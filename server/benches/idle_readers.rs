@@ -11,7 +11,7 @@
 )]
 #![allow(missing_docs, unreachable_pub, dead_code, reason = "a bench is nobody's interface")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
@@ -21,6 +21,7 @@ use std::time::Instant;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use support::program::Program;
 use support::{Arrival, PATIENCE, read_stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -64,20 +65,9 @@ async fn of_the_server() -> u64 {
     let folder = tempfile::Builder::new().prefix("stagewatch-bench-").tempdir().expect("a folder");
     // PostgreSQL may run as another user, who must get in.
     std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o711)).expect("a mode");
-    let mut server = Command::new(env!("CARGO_BIN_EXE_stagewatch"))
-        .env("STAGEWATCH_LISTEN", "127.0.0.1:0")
-        .env("STAGEWATCH_DATA_DIR", folder.path())
-        // So long that nothing happens to the request while it is watched.
-        .env("STAGEWATCH_SIMULATED_DELAY", "1h")
-        .env("STAGEWATCH_LOG_FORMAT", "json")
-        .env("RUST_LOG", "info")
-        .env_remove("DATABASE_URL")
-        .env_remove("VSPHERE_URL")
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the server");
-    let address = address_in_log(&mut server);
-    let path = ask(address).await;
+    let server = Program::start(folder.path(), &[("RUST_LOG", "info")]);
+    let address = server.address;
+    let path = server.ask("idle").await;
     eprintln!("{READERS} idle readers of {address}{path}");
     let mut reading = JoinSet::new();
     let mut open = |count| {
@@ -94,7 +84,7 @@ async fn of_the_server() -> u64 {
     wait_for_pings(&open(READERS), READERS).await;
     let after = resident_bytes(server.id());
     reading.abort_all();
-    stop(server, Signal::SIGTERM);
+    server.end(Signal::SIGTERM);
     after.saturating_sub(before)
 }
 
@@ -140,39 +130,6 @@ async fn connect_and_echo(address: SocketAddr) -> TcpStream {
     connection.write_all(b"x").await.expect("a byte sent");
     connection.read_exact(&mut [0]).await.expect("a byte back");
     connection
-}
-
-/// Asks for a VM; returns the path of its stream.
-async fn ask(address: SocketAddr) -> String {
-    let body = r#"{"name":"idle","template":"ubuntu-24.04","cpus":2,"memoryMib":4096}"#;
-    let request = format!(
-        "POST /api/requests HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    let mut connection = TcpStream::connect(address).await.expect("a connection");
-    connection.write_all(request.as_bytes()).await.expect("a request");
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await.expect("an answer");
-    let (_, rest) = answer.split_once("\"events\":\"").expect("a link to the stream");
-    rest.split('"').next().expect("its end").to_owned()
-}
-
-/// Reads the log until the server says where it answers, and leaves a thread that reads on.
-fn address_in_log(server: &mut Child) -> SocketAddr {
-    let mut log = BufReader::new(server.stderr.take().expect("a pipe"));
-    let mut line = String::new();
-    let address = loop {
-        line.clear();
-        let count = log.read_line(&mut line).expect("a log");
-        assert!(count > 0, "the server ended before it was ready");
-        let told = line.split_once("http://").and_then(|(_, rest)| rest.split_once(" is ready"));
-        if let Some((address, _)) = told {
-            break address.parse().expect("an address");
-        }
-    };
-    std::thread::spawn(move || log.read_to_end(&mut Vec::new()).ok());
-    address
 }
 
 /// Waits until so many readers have heard a `ping`.

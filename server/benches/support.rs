@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+pub mod parts;
+pub mod program;
+
 /// How long anything that must happen is waited for before the bench gives up.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -22,6 +25,13 @@ impl Samples {
     /// Adds one.
     pub fn push(&mut self, sample: Duration) {
         self.0.push(sample);
+    }
+
+    /// What the 50th and the 99th percentile should be at most, in milliseconds.
+    pub fn aim([middle, high]: [u64; 2]) -> Self {
+        // So that both percentiles are what was said.
+        let middle = std::iter::repeat_n(Duration::from_millis(middle), 97);
+        Self(middle.chain(std::iter::repeat_n(Duration::from_millis(high), 3)).collect())
     }
 
     /// The value below which so many percent of the samples lie.
@@ -41,7 +51,8 @@ impl fmt::Display for Samples {
 }
 
 fn cell(duration: Duration) -> String {
-    format!("{:.2} ms", duration.as_secs_f64() * 1_000.0)
+    let micros = duration.as_secs_f64() * 1e6;
+    if micros < 50.0 { format!("{micros:.0} µs") } else { format!("{:.2} ms", micros / 1_000.0) }
 }
 
 /// One row of the table: what was measured, what beside it, and how they compare at both percentiles.

@@ -17,13 +17,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::application::feed::{Feed, tail};
+use crate::application::feed::{Feed, forecast, tail};
+use crate::application::insights::Insights;
 use crate::application::journal::Journal;
 use crate::application::progress_query::ProgressQuery;
 use crate::application::requests::{Requests, RequestsParts};
 use crate::application::trigger_provisioning::TriggerProvisioning;
 use crate::application::trigger_provisioning::driving::Driving;
 use crate::application::vcenter::CurrentVcenter;
+use crate::application::vcenter_health::{Listeners, VcenterHealth};
 use crate::config::Config;
 use crate::domain::ports::journal_tail::JournalTail;
 use crate::http::frames::{Epoch, ProtocolFrames};
@@ -34,21 +36,18 @@ use crate::infrastructure::postgres::embedded::EmbeddedPostgres;
 use crate::infrastructure::vsphere::soap::SoapClient;
 
 mod capacity;
+mod listen;
 mod storage;
 pub mod vsphere;
 
 use capacity::places;
+use listen::listen;
 use storage::Storage;
+pub use storage::WritePorts;
 use vsphere::Vsphere;
 
 /// How long is waited before PostgreSQL is tried again at the start.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
-
-/// How long a busy address is tried again: a server that was killed frees its own within moments.
-const LISTEN_PATIENCE: Duration = Duration::from_secs(2);
-
-/// The pause between those tries.
-const LISTEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long connections to PostgreSQL may take to close: on a dead link they never would.
 const CLOSE_MAX: Duration = Duration::from_secs(3);
@@ -91,6 +90,21 @@ impl Server {
         stalled_max: Duration,
         connect: impl FnOnce(&Config) -> anyhow::Result<Vsphere>,
     ) -> anyhow::Result<Self> {
+        Self::start_between(config, stalled_max, connect, |ports| ports).await
+    }
+
+    /// The same with something of the caller's between the server and what it writes to: `between`
+    /// gets the ports that PostgreSQL implements, and gives back those that are used.
+    ///
+    /// # Errors
+    ///
+    /// As [`start_with`](Self::start_with).
+    pub async fn start_between(
+        config: Config,
+        stalled_max: Duration,
+        connect: impl FnOnce(&Config) -> anyhow::Result<Vsphere>,
+        between: impl FnOnce(WritePorts) -> WritePorts,
+    ) -> anyhow::Result<Self> {
         install_tls();
         let listener = listen(config.listen).await.with_context(|| {
             format!("{} cannot be listened on; set STAGEWATCH_LISTEN to a free one", config.listen)
@@ -110,7 +124,9 @@ impl Server {
             }
         };
         let session = vsphere.session.clone();
-        let parts = Parts::new(config, Storage::new(options), vsphere, embedded.is_none());
+        let storage = Storage::new(options);
+        let ports = between(storage.write_ports());
+        let parts = Parts::new(config, storage, ports, vsphere, embedded.is_none());
         let mut server = Self {
             address,
             shutdown: parts.shutdown.clone(),
@@ -171,22 +187,6 @@ async fn stop_database(embedded: Option<Arc<EmbeddedPostgres>>) -> anyhow::Resul
     Ok(embedded.stop().await?)
 }
 
-/// Takes the address; one that is still held by a predecessor that is just ending is tried again.
-async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let deadline = tokio::time::Instant::now() + LISTEN_PATIENCE;
-    loop {
-        match TcpListener::bind(address).await {
-            Err(error)
-                if error.kind() == std::io::ErrorKind::AddrInUse
-                    && tokio::time::Instant::now() < deadline =>
-            {
-                tokio::time::sleep(LISTEN_PAUSE).await;
-            }
-            bound => return bound,
-        }
-    }
-}
-
 /// rustls has no default provider of its own here; a second start in one process finds it set.
 fn install_tls() {
     rustls::crypto::ring::default_provider().install_default().ok();
@@ -227,12 +227,20 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(config: Config, storage: Storage, vsphere: Vsphere, wait_for_database: bool) -> Self {
+    fn new(
+        config: Config,
+        storage: Storage,
+        ports: WritePorts,
+        vsphere: Vsphere,
+        wait_for_database: bool,
+    ) -> Self {
         let Vsphere { port, name, simulated, session: _ } = vsphere;
-        let Storage { store, repository, clock, leases, .. } = &storage;
+        let Storage { repository, clock, .. } = &storage;
+        let WritePorts { store, leases, doorbell } = ports;
         let (wake, driving) = (Arc::new(Notify::new()), Arc::new(Driving::default()));
         let shutdown = CancellationToken::new();
         let vcenter = Arc::new(CurrentVcenter::new(Arc::clone(&port)));
+        let health = Arc::new(VcenterHealth::new(Arc::clone(&port), clock.clone()));
         let epoch = Epoch::default();
         let renderer = Arc::new(ProtocolFrames::new(epoch.clone()));
         let feed = Arc::new(Feed::new(store.clone(), renderer));
@@ -242,13 +250,14 @@ impl Parts {
             Arc::clone(&vcenter),
             clock.clone(),
             Arc::clone(&feed),
-            Arc::new(storage.doorbell.clone()),
+            doorbell,
         ));
         let saga = Arc::new(TriggerProvisioning {
             journal: Arc::clone(&journal),
-            leases: leases.clone(),
+            leases,
             vsphere: Arc::clone(&port),
             vcenter: Arc::clone(&vcenter),
+            health: Arc::clone(&health),
             feed: Arc::clone(&feed),
             clock: clock.clone(),
             worker: Uuid::now_v7().to_string(),
@@ -262,25 +271,30 @@ impl Parts {
             repository.clone(),
             Arc::clone(&feed),
             Arc::clone(&vcenter),
+            Arc::clone(&health),
             clock.clone(),
         ));
         let requests = Arc::new(Requests::new(RequestsParts {
-            store: store.clone(),
+            store,
             repository: repository.clone(),
             vsphere: port,
             vcenter: Arc::clone(&vcenter),
+            health,
             limits: config.spec_limits(),
             slow_after: config.slow_after,
             wake,
             journal,
             driving,
         }));
+        let insights = Arc::new(Insights::new(storage.insights.clone(), clock.clone()));
         let (connections_max, streams) = places(config.max_streams);
         let state = AppState {
             query,
             requests,
             epoch,
+            insights,
             streams: Arc::new(Semaphore::new(streams)),
+            streams_max: streams,
             ready: Arc::new(AtomicBool::new(false)),
             shutdown: shutdown.clone(),
             vcenter_name: name.into(),
@@ -292,6 +306,17 @@ impl Parts {
             site_dir: site_dir(config.site_dir),
         };
         Self { storage, shutdown, state, saga, feed, vcenter, connections_max, wait_for_database }
+    }
+
+    /// Who must hear when vCenter goes away and comes back.
+    fn listeners(&self) -> Listeners {
+        Listeners {
+            feed: Arc::clone(&self.feed),
+            vcenter: Arc::clone(&self.vcenter),
+            repository: self.storage.repository.clone(),
+            leases: Arc::clone(&self.saga.leases),
+            wake: Arc::clone(&self.saga.wake),
+        }
     }
 
     /// Brings the schema up to date and learns which journal it is.
@@ -352,6 +377,14 @@ impl Parts {
                 ),
                 self.storage.doorbell.clone().run(self.shutdown.clone()),
                 Arc::clone(&self.saga).run(self.shutdown.clone()),
+                self.saga.health.watch(self.listeners(), self.shutdown.clone()),
+                forecast::run(
+                    Arc::clone(&self.feed),
+                    self.storage.repository.clone(),
+                    Arc::clone(&self.vcenter),
+                    self.storage.clock.clone(),
+                    self.shutdown.clone(),
+                ),
                 self.look_at_vcenter(),
             )
         };

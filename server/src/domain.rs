@@ -3,6 +3,7 @@
 //! Everything here is pure: no I/O, no clock, no serialisation. The domain never awaits; [`ports`]
 //! declares what others must do for it, and calls nothing.
 
+pub mod calibration;
 pub mod estimate;
 pub mod event;
 pub mod ids;

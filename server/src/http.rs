@@ -23,6 +23,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::application::insights::Insights;
 use crate::application::progress_query::ProgressQuery;
 use crate::application::requests::Requests;
 use crate::domain::ports::vsphere::VmTemplate;
@@ -35,6 +36,7 @@ pub mod frames;
 pub mod guard;
 pub mod health;
 pub mod leaving;
+pub mod metrics;
 pub mod query;
 pub mod requests;
 pub mod serve;
@@ -62,8 +64,12 @@ pub struct AppState {
     pub requests: Arc<Requests>,
     /// The identity of the journal.
     pub epoch: Epoch,
+    /// Answers questions over all requests.
+    pub insights: Arc<Insights>,
     /// The places for live streams.
     pub streams: Arc<Semaphore>,
+    /// How many places there are in all.
+    pub streams_max: usize,
     /// Set once the schema is there.
     pub ready: Arc<AtomicBool>,
     /// Ends every stream.
@@ -122,9 +128,13 @@ pub fn router(state: AppState) -> Router {
             HeaderValue::from_static("no-store"),
         ),
     );
+    let metrics = Router::new()
+        .route("/metrics", get(metrics::metrics))
+        .layer(middleware::from_fn(page_errors));
     Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
+        .merge(metrics)
         .nest("/api", api(&state))
         .nest_service("/pkg", files(&state))
         .merge(pages)

@@ -190,20 +190,40 @@ pub enum StageState {
     Undone,
 }
 
-/// How long it will still take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How long it will still take: also the data of the stream's `estimate`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Estimate {
-    /// Milliseconds still to go.
+    /// Milliseconds still to go, as likely more as less.
     pub remaining_ms: u64,
-    /// The 10th percentile, once ranges exist.
+    /// The 10th percentile; null in events from before there were ranges.
     pub low_ms: Option<u64>,
-    /// The 90th percentile, once ranges exist.
+    /// The 90th percentile; likewise.
     pub high_ms: Option<u64>,
     /// How many finished requests it is learned from.
     pub samples: u32,
     /// Which ones.
     pub basis: Basis,
+    /// The stage takes longer than 95 of 100 earlier ones did; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Late>,
+}
+
+/// A stage that takes longer than it usually does at most.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Late {
+    /// Which.
+    pub stage: Stage,
+    /// Milliseconds since it was entered.
+    pub elapsed_ms: u64,
+    /// The 95th percentile of the earlier durations, in milliseconds.
+    pub up_to_ms: u64,
+    /// How many earlier runs there are, when it is slower than every one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slower_than: Option<u32>,
+    /// The same for a person, as of this moment.
+    pub message: String,
 }
 
 /// Which finished requests an estimate is learned from.

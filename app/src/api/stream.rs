@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Progress, Request, Stage, StageState, Timestamp};
+use super::{Progress, Request, Stage, StageState, Timestamp, Waiting};
 
 /// The data of every numbered event: `stage`, `retry`, `resumed`, `undo`, `attempt`, `ready`, `failed`,
 /// `cancelled`, `needs_attention`. A pure function of the journal up to `seq`.
@@ -53,7 +53,8 @@ pub struct BoardEvent {
     pub progress: Progress,
 }
 
-/// The data of `live`: what vCenter reports of a running task. Never stored, may be dropped.
+/// The data of `live`: what vCenter reports of a running task, and why one waits. Never stored, may be
+/// dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Live {
     /// The stage that it is about.
@@ -62,6 +63,9 @@ pub struct Live {
     pub percent: Option<u8>,
     /// In words.
     pub details: Option<String>,
+    /// Why nothing moves, while vCenter is away; absent as soon as that is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
 }
 
 /// The data of `slow`.

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use crate::{
     api::{Progress, Status},
     live::Watch,
+    words,
 };
 
 /// The buttons that fit where the request stands; none while nothing can be done.
@@ -22,7 +23,7 @@ pub(crate) fn Actions(
         buttons.with(|buttons| {
             (!buttons.is_empty()).then(|| {
                 let forms = buttons.iter().map(|button| form(*button, &page)).collect_view();
-                view! { <div class="actions" role="group" aria-label="Actions">{forms}</div> }
+                view! { <div class="actions" role="group" aria-label=words::ACTIONS>{forms}</div> }
             })
         })
     }
@@ -37,18 +38,18 @@ struct Button {
     question: Option<(&'static str, &'static str)>,
 }
 
-const RETRY: Button = Button { wish: "retry", label: "Try again", question: None };
+const RETRY: Button = Button { wish: "retry", label: words::TRY_AGAIN, question: None };
 
 const CANCEL: Button = Button {
     wish: "cancel",
-    label: "Cancel",
-    question: Some(("What was made of the VM so far is removed.", "Cancel the request")),
+    label: words::CANCEL,
+    question: Some((words::CANCEL_QUESTION, words::CANCEL_YES)),
 };
 
 const REMOVE: Button = Button {
     wish: "cancel",
-    label: "Remove what is left",
-    question: Some(("The VM that was left behind is deleted.", "Remove it")),
+    label: words::REMOVE,
+    question: Some((words::REMOVE_QUESTION, words::REMOVE_YES)),
 };
 
 fn buttons(progress: &Progress) -> Vec<Button> {

@@ -29,13 +29,13 @@ pub(crate) fn Attempts(
         view! {
             <li class="attempt">
                 <p class="attempt-head">
-                    <span class="attempt-name">"Attempt "{attempt.attempt}": "{attempt.outcome.label()}</span>
+                    <span class="attempt-name">{words::attempt_name(attempt)}</span>
                     " "
                     {attempt.ended_at.map(|at| view! { <Moment at now_ms/> })}
                 </p>
                 <p class="attempt-facts">{facts.join(" · ")}</p>
                 {reason.map(|reason| view! { <p class="attempt-reason">{reason}</p> })}
-                <ol class="lane" aria-label=format!("Stages of attempt {}", attempt.attempt)>
+                <ol class="lane" aria-label=words::stages_of_attempt(attempt.attempt)>
                     {stages}
                 </ol>
             </li>
@@ -46,8 +46,8 @@ pub(crate) fn Attempts(
             (!attempts.is_empty()).then(|| {
                 let rows = attempts.iter().map(row).collect_view();
                 view! {
-                    <section class="attempts" aria-label="Earlier attempts">
-                        <h2>"Earlier attempts"</h2>
+                    <section class="attempts" aria-label=words::EARLIER_ATTEMPTS>
+                        <h2>{words::EARLIER_ATTEMPTS}</h2>
                         <ol class="attempt-list">{rows}</ol>
                     </section>
                 }

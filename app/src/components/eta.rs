@@ -22,17 +22,16 @@ pub(crate) fn Eta(
         match progress.status {
             // The answer says it already.
             Status::Ready | Status::Cancelled => None,
-            Status::Failed | Status::NeedsAttention => {
-                Some(format!("after {}", words::duration(elapsed_ms)))
-            }
+            Status::Failed | Status::NeedsAttention => Some(words::after(elapsed_ms)),
             Status::Queued | Status::Provisioning | Status::Undoing => {
-                Some(format!("{} so far", words::elapsed(elapsed_ms)))
+                Some(words::so_far(elapsed_ms))
             }
         }
     });
     let source = watch.memo(words::source_of_estimate);
     // As told by the server, for programs: what is shown is rounded and counts down.
-    let told_ms = watch.memo(|progress| progress.estimate.map(|estimate| estimate.remaining_ms));
+    let told_ms =
+        watch.memo(|progress| progress.estimate.as_ref().map(|estimate| estimate.remaining_ms));
     view! {
         <div class="eta">
             <p class="eta-answer" data-remaining-ms=move || told_ms.get()>

@@ -24,7 +24,7 @@ pub(crate) fn Interruptions(
         interruptions.with(|interruptions| {
             (!interruptions.is_empty()).then(|| {
                 view! {
-                    <ol class="interruptions" aria-label="Interruptions">
+                    <ol class="interruptions" aria-label=words::INTERRUPTIONS>
                         {interruptions.iter().map(row).collect_view()}
                     </ol>
                 }

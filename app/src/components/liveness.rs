@@ -35,7 +35,7 @@ pub(crate) fn Liveness(
             <span class="visually-hidden" role="status">
                 {move || words::liveness_spoken(watch.link.get())}
             </span>
-            <a href=history>"History"</a>
+            <a href=history>{words::HISTORY}</a>
         </p>
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn Stepper(
     let is_still = move || is_still.get() || is_cut_off();
     let stages = watch.state.with_untracked(|state| state.progress.stages.clone());
     view! {
-        <ol class="stepper" aria-label="Stages" data-still=move || is_still().then_some("")>
+        <ol class="stepper" aria-label=words::STAGES data-still=move || is_still().then_some("")>
             {stages.into_iter().map(|stage| view! { <Step watch stage/> }).collect_view()}
         </ol>
     }
@@ -66,7 +66,7 @@ fn Step(watch: Watch, stage: StageProgress) -> impl IntoView {
 /// When a stage completed and how long it took, or takes, or usually takes.
 #[component]
 fn Times(watch: Watch, stage: StageProgress) -> impl IntoView {
-    let usually = stage.typical_ms.map(|ms| format!("usually {}", words::duration(ms)));
+    let usually = stage.typical_ms.map(words::usually);
     match stage.state {
         StageState::Pending => view! { <span class="step-usual">{usually}</span> }.into_any(),
         StageState::Active => {
@@ -99,7 +99,7 @@ fn why(state: &LiveState) -> Option<String> {
     let active = measure::active(&state.progress)?;
     let hint = state.hint.as_ref().filter(|hint| hint.stage == active.stage);
     let percent = hint.and_then(|hint| hint.percent);
-    let percent = percent.map(|percent| format!("vCenter's task is at {percent} %"));
+    let percent = percent.map(words::task_percent);
     let details = hint.and_then(|hint| hint.details.clone());
     // Interruptions have a place of their own, where they stay.
     let is_interruption = |told: &String| {

@@ -40,7 +40,7 @@ pub(crate) fn TemplateChoice(
             ];
             let (name, guest) = (template.name.clone(), template.guest.clone());
             let known = usual.iter().find(|(of, _)| *of == name);
-            let usually = known.map(|(_, estimate)| words::usually(estimate));
+            let usually = known.map(|(_, estimate)| words::usually_takes(estimate));
             view! {
                 <label class="choice">
                     <input

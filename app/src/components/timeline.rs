@@ -31,7 +31,16 @@ pub(crate) fn Timeline(
                 {name}
                 <td class="timeline-drawing" aria-hidden="true">{drawing(lane)}</td>
                 <td class="timeline-took">{took}</td>
-                <td class="timeline-usually">{usually.unwrap_or_else(|| words::NOT_KNOWN.to_owned())}</td>
+                <td class="timeline-usually">
+                    {match usually {
+                        Some(usually) => usually.into_any(),
+                        None => view! {
+                            <span aria-hidden="true">"–"</span>
+                            <span class="visually-hidden">{words::NOT_KNOWN}</span>
+                        }
+                        .into_any(),
+                    }}
+                </td>
             </tr>
         }
     };

@@ -9,9 +9,6 @@ use crate::{
     words::{self, Tone},
 };
 
-/// Said when the server names no words of its own.
-const SLOW: &str = "Provisioning is taking longer than usual...";
-
 /// The warning that it takes longer than usual. The region is always there, since one that is
 /// inserted with its content is not announced.
 #[component]
@@ -21,12 +18,12 @@ pub(crate) fn SlowNote(
 ) -> impl IntoView {
     let is_slow = watch.is_slow();
     let message = watch.memo(|progress| progress.message.clone());
-    let title = Signal::derive(move || message.get().unwrap_or_else(|| SLOW.to_owned()));
+    let title = Signal::derive(move || message.get().unwrap_or_else(|| words::SLOW.to_owned()));
     view! {
         <div role="status" class="slow">
             <Show when=move || is_slow.get()>
                 <Note tone=Tone::Slow title>
-                    <p>"It goes on by itself; this page will say when it is ready."</p>
+                    <p>{words::SLOW_MEANING}</p>
                 </Note>
             </Show>
         </div>
@@ -56,20 +53,12 @@ pub(crate) fn WaitingNote(
             let (reason, next) = (waiting.reason.clone(), next(waiting));
             Some(view! {
                 <div class="waiting">
-                    <Note tone=Tone::Slow title=Signal::stored(title(waiting).to_owned())>
+                    <Note tone=Tone::Slow title=Signal::stored(words::why_it_waits(waiting.waiting_for).to_owned())>
                         {reason.map(|reason| view! { <p>{reason}</p> })}
                         <p class="waiting-next">{move || next.get()}</p>
                     </Note>
                 </div>
             })
         })
-    }
-}
-
-fn title(waiting: &Waiting) -> &'static str {
-    match waiting.waiting_for {
-        WaitingFor::Vcenter => "vCenter is not answering",
-        WaitingFor::Database => "The database is not answering",
-        WaitingFor::Retry | WaitingFor::Worker => "The last try failed",
     }
 }

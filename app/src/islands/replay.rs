@@ -48,7 +48,7 @@ pub(crate) fn Replay(
     Some(view! {
         <Controls film place scene watch count/>
         <WaitingNote watch/>
-        <section class="card" aria-label="Progress">
+        <section class="card" aria-label=words::PROGRESS>
             <Eta watch><span hidden></span></Eta>
             <Stepper watch/>
             <Interruptions watch/>

@@ -36,13 +36,13 @@ pub(crate) fn Watched(
                 <div class="request-name"><h1>{name}</h1><Chip status/></div>
                 <ul class="facts">
                     {facts(&request).into_iter().map(|fact| view! { <li>{fact}</li> }).collect_view()}
-                    <li>"asked at "<Moment at=created_at now_ms=watch.now_ms.get_untracked()/></li>
+                    <li>{words::ASKED_AT}" "<Moment at=created_at now_ms=watch.now_ms.get_untracked()/></li>
                 </ul>
             </header>
             <Announcer watch/>
             <SlowNote watch/>
             <WaitingNote watch/>
-            <section class="card" aria-label="Progress">
+            <section class="card" aria-label=words::PROGRESS>
                 <Eta watch>
                     <Machine watch/>
                     <FailureStory watch request=request.clone()/>

@@ -118,13 +118,33 @@ fn what_vcenter_reports_is_kept_only_for_its_stage() {
 }
 
 #[test]
+fn an_outage_of_vcenter_is_told_live_and_ends_with_the_next_report() {
+    let mut state = state();
+    let away = json!({
+        "stage": "CONFIGURING", "percent": null,
+        "details": "vCenter is not answering, trying again in 40 s",
+        "waiting": { "for": "vcenter", "nextAt": sample::at(85_000), "reason": "refused" },
+    });
+    assert_eq!(state.apply(parse("live", &away), 0), Outcome::Taken);
+    let waiting = state.progress.waiting.clone().unwrap();
+    assert_eq!(waiting.waiting_for, WaitingFor::Vcenter);
+    let report = json!({ "stage": "CONFIGURING", "percent": 43, "details": null });
+    state.apply(parse("live", &report), 0);
+    assert_eq!(state.progress.waiting, None);
+    // What else it waits for is not taken back by a report.
+    state.progress.waiting = Some(Waiting { waiting_for: WaitingFor::Retry, ..waiting });
+    state.apply(parse("live", &report), 0);
+    assert!(state.progress.waiting.is_some());
+}
+
+#[test]
 fn slow_estimate_and_degraded_are_taken_as_they_come() {
     let mut state = state();
     state.apply(parse("slow", &json!({ "message": "Provisioning is taking longer than usual...", "elapsedMs": 5_000 })), 0);
     assert!(state.progress.slow);
     let estimate = json!({ "remainingMs": 9_000, "lowMs": null, "highMs": null, "samples": 3, "basis": "all" });
     state.apply(parse("estimate", &estimate), 77);
-    assert_eq!(state.progress.estimate.map(|estimate| estimate.remaining_ms), Some(9_000));
+    assert_eq!(state.progress.estimate.as_ref().map(|told| told.remaining_ms), Some(9_000));
     assert_eq!(state.estimate_as_of_ms, 77);
     state.apply(parse("estimate", &json!(null)), 78);
     assert_eq!(state.progress.estimate, None);

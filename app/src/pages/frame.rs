@@ -16,6 +16,7 @@ pub(crate) fn Frame(
     let path = use_location().pathname.get_untracked();
     let current = move |page: &str| (path == page).then_some("page");
     let (at_list, at_form) = (current("/"), current("/requests/new"));
+    let at_insights = current("/insights");
     let vcenter = site.map(|site| {
         let kind = if site.simulated { "simulated" } else { "real" };
         view! { <span class="frame-vcenter" data-vcenter=kind>{site.vcenter}</span> }
@@ -33,6 +34,7 @@ pub(crate) fn Frame(
             <nav class="frame-nav" aria-label="Main">
                 <a href="/" aria-current=at_list>"Requests"</a>
                 <a href="/requests/new" aria-current=at_form>"New request"</a>
+                <a href="/insights" aria-current=at_insights>"Insights"</a>
             </nav>
             {vcenter}
         </header>

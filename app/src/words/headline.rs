@@ -59,7 +59,7 @@ fn failed(progress: &Progress) -> String {
 
 /// What the estimate is learned from: `from 42 earlier runs of this template`.
 pub(crate) fn source_of_estimate(progress: &Progress) -> Option<String> {
-    let estimate = progress.estimate.filter(|_| waits_for(progress).is_none())?;
+    let estimate = progress.estimate.as_ref().filter(|_| waits_for(progress).is_none())?;
     let runs = match estimate.samples {
         1 => "1 earlier run".to_owned(),
         samples => format!("{samples} earlier runs"),
@@ -185,9 +185,8 @@ mod tests {
         let mut progress = sample::progress();
         let from = source_of_estimate(&progress);
         assert_eq!(from.as_deref(), Some("from 42 earlier runs of this template"));
-        let mut estimate = progress.estimate.unwrap();
+        let estimate = progress.estimate.as_mut().unwrap();
         (estimate.samples, estimate.basis) = (1, Basis::All);
-        progress.estimate = Some(estimate);
         let from = source_of_estimate(&progress);
         assert_eq!(from.as_deref(), Some("from 1 earlier run of all templates"));
     }

@@ -2,7 +2,7 @@
 //!
 //! Rounded so that the text changes seldom, never a countdown at zero or below it.
 
-use crate::measure::Outlook;
+use crate::measure::{LateNow, Outlook};
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -25,15 +25,11 @@ pub(crate) struct Remaining {
 
 /// The time that is left, as a sentence.
 pub(crate) fn remaining(outlook: &Outlook) -> Remaining {
-    let over = outlook.outlived.map(|(usual_ms, running_ms)| {
-        let usual = super::duration(usual_ms);
-        let running = super::elapsed(running_ms);
-        format!("this stage usually takes {usual}, now {running}")
-    });
+    let over = outlook.late.map(late);
     let span = outlook.span_ms;
     match (span, over) {
         (None, None) => Remaining {
-            text: "No estimate yet: nothing like it has finished before".to_owned(),
+            text: "No estimate yet: nobody has built this template before".to_owned(),
             note: None,
         },
         (None, Some(over)) => Remaining { text: format!("Any moment: {over}"), note: None },
@@ -47,6 +43,20 @@ pub(crate) fn remaining(outlook: &Outlook) -> Remaining {
             text: format!("{} left", span_words(low, high)),
             note: over.map(|over| capitalised(&over)),
         },
+    }
+}
+
+/// That the stage takes longer than it usually does at most.
+fn late(late: LateNow) -> String {
+    let running = super::elapsed(late.running_ms);
+    match late.slower_than {
+        Some(runs) => {
+            format!("this stage takes {running} now, slower than all {runs} earlier runs")
+        }
+        None => {
+            let usual = super::duration(late.up_to_ms);
+            format!("this stage usually takes up to {usual}, now {running}")
+        }
     }
 }
 
@@ -118,8 +128,8 @@ pub(crate) fn capitalised(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn said(span_ms: Option<(u64, u64)>, outlived: Option<(u64, u64)>) -> String {
-        let remaining = remaining(&Outlook { span_ms, outlived });
+    fn said(span_ms: Option<(u64, u64)>, late: Option<LateNow>) -> String {
+        let remaining = remaining(&Outlook { span_ms, late });
         match remaining.note {
             Some(note) => format!("{} | {note}", remaining.text),
             None => remaining.text,
@@ -157,23 +167,26 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_beyond_its_usual_time_says_so_instead_of_counting_below_zero() {
-        let last = said(Some((0, 0)), Some((30_000, 34_500)));
-        assert_eq!(last, "Any moment: this stage usually takes 30 s, now 34 s");
-        let unknown_rest = said(None, Some((30_000, 34_500)));
-        assert_eq!(unknown_rest, "Any moment: this stage usually takes 30 s, now 34 s");
-        let more_to_come = said(Some((40_000, 40_000)), Some((30_000, 34_500)));
-        assert_eq!(more_to_come, "About 40 s left | This stage usually takes 30 s, now 34 s");
+    fn a_late_stage_says_so_instead_of_counting_below_zero() {
+        let late = LateNow { up_to_ms: 30_000, running_ms: 34_500, slower_than: None };
+        let last = said(Some((0, 0)), Some(late));
+        assert_eq!(last, "Any moment: this stage usually takes up to 30 s, now 34 s");
+        let more_to_come = said(Some((40_000, 40_000)), Some(late));
+        let both = "About 40 s left | This stage usually takes up to 30 s, now 34 s";
+        assert_eq!(more_to_come, both);
+        let beyond = LateNow { slower_than: Some(40), ..late };
+        let both = "About 40 s left | This stage takes 34 s now, slower than all 40 earlier runs";
+        assert_eq!(said(Some((40_000, 40_000)), Some(beyond)), both);
     }
 
     #[test]
     fn without_anything_to_learn_from_it_says_so() {
-        assert_eq!(said(None, None), "No estimate yet: nothing like it has finished before");
+        assert_eq!(said(None, None), "No estimate yet: nobody has built this template before");
     }
 
     #[test]
     fn what_has_not_begun_says_how_long_it_takes_then() {
-        let outlook = |span_ms| Outlook { span_ms, outlived: None };
+        let outlook = |span_ms| Outlook { span_ms, late: None };
         let said = once_begun(&outlook(Some((62_000, 118_000))));
         assert_eq!(said.as_deref(), Some("Then about 1–2 minutes"));
         assert_eq!(once_begun(&outlook(None)), None);
@@ -181,8 +194,7 @@ mod tests {
 
     #[test]
     fn a_title_moves_in_steps() {
-        let in_title =
-            |ms| remaining_in_title(&Outlook { span_ms: Some((ms, ms)), outlived: None });
+        let in_title = |ms| remaining_in_title(&Outlook { span_ms: Some((ms, ms)), late: None });
         for (ms, words) in [
             (0, "any moment"),
             (7_000, "about 10 s"),
@@ -192,15 +204,15 @@ mod tests {
         ] {
             assert_eq!(in_title(ms).as_deref(), Some(words));
         }
-        assert_eq!(remaining_in_title(&Outlook { span_ms: None, outlived: None }), None);
+        assert_eq!(remaining_in_title(&Outlook { span_ms: None, late: None }), None);
     }
 
     #[test]
     fn a_row_has_room_for_one_number() {
-        let briefly = |ms| remaining_briefly(&Outlook { span_ms: Some((ms, ms)), outlived: None });
+        let briefly = |ms| remaining_briefly(&Outlook { span_ms: Some((ms, ms)), late: None });
         assert_eq!(briefly(1_000).as_deref(), Some("any moment"));
         assert_eq!(briefly(33_000).as_deref(), Some("~40 s left"));
         assert_eq!(briefly(118_000).as_deref(), Some("~2 min left"));
-        assert_eq!(remaining_briefly(&Outlook { span_ms: None, outlived: None }), None);
+        assert_eq!(remaining_briefly(&Outlook { span_ms: None, late: None }), None);
     }
 }

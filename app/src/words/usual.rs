@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// How long it usually takes: `usually about 1–2 minutes`.
-pub(crate) fn usually(estimate: &Estimate) -> String {
+pub(crate) fn usually_takes(estimate: &Estimate) -> String {
     let low = estimate.low_ms.unwrap_or(estimate.remaining_ms);
     let high = estimate.high_ms.unwrap_or(estimate.remaining_ms).max(low);
     let span = span_words(low, high).to_lowercase();
@@ -21,7 +21,7 @@ pub(crate) fn usually(estimate: &Estimate) -> String {
 pub(crate) fn foreseen(usual: Option<&Estimate>, ahead: u32) -> String {
     let usual = match usual {
         Some(estimate) => {
-            let usually = usually(estimate);
+            let usually = usually_takes(estimate);
             format!("U{}", &usually[1..])
         }
         None => "No estimate yet: nobody has built this template before".to_owned(),
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(foreseen(Some(&usual), 2), "Usually about 3–5 minutes, 2 ahead of you");
         assert_eq!(foreseen(Some(&usual), 0), "Usually about 3–5 minutes");
         let of_others = estimate(40_000, 40_000, Basis::All);
-        assert_eq!(usually(&of_others), "usually about 40 s, as other templates");
+        assert_eq!(usually_takes(&of_others), "usually about 40 s, as other templates");
         let none = "No estimate yet: nobody has built this template before";
         assert_eq!(foreseen(None, 0), none);
     }

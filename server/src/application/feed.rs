@@ -11,9 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use tokio::sync::{broadcast, watch};
 use tracing::{debug, warn};
 
+use super::breaker::VcenterOutage;
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{RequestId, Viewer};
 use crate::domain::ports::event_store::{EventStore, Outage, StoreError};
@@ -22,12 +24,14 @@ use crate::domain::stage::VmProvisioningStage;
 use crate::domain::timeline::Timeline;
 
 pub mod board;
+pub mod forecast;
 pub mod log;
 pub mod subscription;
 pub mod tail;
 pub mod topic;
 
 pub use board::{Board, BoardNews, BoardReader, Taken};
+use forecast::Forecast;
 pub use subscription::{News, Subscription};
 pub use topic::{Accepted, Frame, FrameRenderer, Topic, Unnumbered};
 
@@ -74,6 +78,8 @@ pub(crate) struct SharedTopic {
     used: Mutex<Instant>,
     /// Set when the journal turned out to be another one: readers have to begin anew.
     is_stale: AtomicBool,
+    /// What its readers were told last of the time that is left.
+    forecast: Mutex<Forecast>,
 }
 
 /// What is announced to readers.
@@ -125,6 +131,35 @@ impl Feed {
         let hints = lock(&self.hints);
         let (at, frame) = hints.get(&request)?;
         (at.elapsed() < HINT_AGE_MAX).then(|| Arc::clone(frame))
+    }
+
+    /// Tells those who watch a request that vCenter is away, or that it is back.
+    pub fn publish_outage(
+        &self,
+        timeline: &Timeline,
+        outage: Option<&VcenterOutage>,
+        now: DateTime<Utc>,
+    ) {
+        // What vCenter reported before is not so any more.
+        lock(&self.hints).remove(&timeline.request);
+        let Some(shared) = lock(&self.topics).get(&timeline.request).cloned() else { return };
+        if shared.announcements.receiver_count() > 0 {
+            let frame = Arc::new(self.renderer.outage(timeline, outage, now));
+            shared.announce(Announcement::Unnumbered(frame));
+        }
+    }
+
+    /// The watched requests that have not ended.
+    pub fn living(&self) -> Vec<Timeline> {
+        let topics: Vec<_> = lock(&self.topics).values().cloned().collect();
+        let timelines = topics.iter().filter_map(|shared| shared.topic().timeline().cloned());
+        timelines.filter(|timeline| !timeline.status.has_ended()).collect()
+    }
+
+    /// The topics that somebody watches just now.
+    fn watched(&self) -> Vec<Arc<SharedTopic>> {
+        let is_watched = |shared: &&Arc<SharedTopic>| shared.announcements.receiver_count() > 0;
+        lock(&self.topics).values().filter(is_watched).cloned().collect()
     }
 
     /// Watches a request. `None` when there is no such request.
@@ -216,6 +251,10 @@ impl Feed {
     /// Brings every watched topic of `heads` up to date, and the board.
     async fn take_heads(&self, heads: &[(RequestId, u32)]) -> Result<(), StoreError> {
         self.board.take_heads(heads, &*self.store, &*self.renderer).await?;
+        self.catch_up_all(heads).await
+    }
+
+    async fn catch_up_all(&self, heads: &[(RequestId, u32)]) -> Result<(), StoreError> {
         for (request, seq) in heads {
             let shared = lock(&self.topics).get(request).cloned();
             if let Some(shared) = shared {
@@ -244,7 +283,7 @@ impl Feed {
                 return Ok(false);
             }
             let heads: Vec<_> = found.iter().map(|found| (found.request, found.head)).collect();
-            self.take_heads(&heads).await?;
+            self.catch_up_all(&heads).await?;
         }
         Ok(!self.was_put_back.load(Ordering::Relaxed))
     }
@@ -256,17 +295,17 @@ impl Feed {
 
     /// The journal that is seen is this one. If it was another one before, all that was told of that
     /// one is forgotten, and its readers begin anew.
-    fn set_journal(&self, journal: &JournalEpoch) {
+    fn set_journal(&self, journal: &JournalEpoch, horizon: &Horizon) {
         if !self.renderer.set_journal(journal) {
             return;
         }
         self.was_put_back.store(false, Ordering::Relaxed);
         warn!("the journal is another one than before, as after a restore: readers begin anew");
-        self.board.forget();
         for (_, shared) in lock(&self.topics).drain() {
             shared.is_stale.store(true, Ordering::Relaxed);
             shared.announce(Announcement::Head);
         }
+        self.board.begin_anew(horizon);
     }
 
     /// A write failed. When PostgreSQL takes none just now readers are told so at once: that it can be
@@ -318,6 +357,7 @@ impl SharedTopic {
             loading: tokio::sync::Mutex::new(()),
             used: Mutex::new(Instant::now()),
             is_stale: AtomicBool::new(false),
+            forecast: Mutex::default(),
         }
     }
 

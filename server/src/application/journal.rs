@@ -185,7 +185,7 @@ impl Journal {
         let request = open.timeline.request;
         let foreseen = foresee(&open.timeline, &events, now);
         let vcenter = foreseen.vcenter.clone().or_else(|| self.vcenter.known());
-        let learned = self.repository.learned(vcenter.as_ref(), &foreseen.spec.template).await?;
+        let learned = self.repository.learned(vcenter.as_ref(), &foreseen.spec).await?;
         let told = learned.tell(foreseen.position(now));
         let append = Append {
             request,
@@ -194,11 +194,16 @@ impl Journal {
             events: events.into_iter().map(|event| NewEvent { event, told }).collect(),
             projection: project(&foreseen),
         };
+        let teaches = !append.projection.learn.is_empty();
         let recorded = self.store.append(append).await.inspect_err(|error| {
             if let AppendError::Store(error) = error {
                 self.feed.write_failed(error);
             }
         })?;
+        if let Some(vcenter) = foreseen.vcenter.as_ref().filter(|_| teaches) {
+            // Before anybody hears of the end, so that whoever asks then is told what it taught.
+            self.repository.forget_learned(vcenter);
+        }
         for event in &recorded {
             open.take(event);
         }

@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use crate::domain::event::{RecordedEvent, VmEvent};
 use crate::domain::ports::event_store::Projection;
 use crate::domain::timeline::Timeline;
-use crate::domain::vm::VmStatus;
 
 /// The timeline as it will be, with events that are about to be recorded at about `now`.
 pub fn foresee(timeline: &Timeline, events: &[VmEvent], now: DateTime<Utc>) -> Timeline {
@@ -22,15 +21,8 @@ pub fn foresee(timeline: &Timeline, events: &[VmEvent], now: DateTime<Utc>) -> T
 
 /// What the read models become when a request's timeline becomes this one.
 pub fn project(foreseen: &Timeline) -> Projection {
-    let learn = match foreseen.status {
-        VmStatus::Ready => foreseen.spans(),
-        VmStatus::Queued
-        | VmStatus::Provisioning
-        | VmStatus::Undoing
-        | VmStatus::Failed
-        | VmStatus::Cancelled
-        | VmStatus::NeedsAttention => Vec::new(),
-    };
+    // An attempt that broke off teaches, too: how long its stages took at least.
+    let learn = if foreseen.status.has_ended() { foreseen.spans() } else { Vec::new() };
     Projection {
         status: foreseen.status,
         vcenter: foreseen.vcenter.clone(),

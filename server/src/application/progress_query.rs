@@ -2,14 +2,16 @@
 //!
 //! Answered from the journal itself, so that whoever asks any server after a write sees that write.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use super::breaker::VcenterOutage;
 use super::feed::{BoardReader, Feed, Subscription, Unnumbered};
 use super::vcenter::CurrentVcenter;
+use super::vcenter_health::VcenterHealth;
 use crate::domain::estimate::{Learned, Position, Told};
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{RequestId, VcenterId, Viewer};
@@ -19,6 +21,8 @@ use crate::domain::ports::journal_tail::Horizon;
 use crate::domain::ports::progress::{
     ProgressRepository, RequestFilter, RequestRow, Since, StoredEvent, Tally,
 };
+use crate::domain::ports::vsphere::VmTemplate;
+use crate::domain::spec::VmSpec;
 use crate::domain::stage::VmProvisioningStage as Stage;
 use crate::domain::timeline::Timeline;
 use crate::domain::vm::VmStatus;
@@ -47,6 +51,7 @@ pub struct ProgressQuery {
     repository: Arc<dyn ProgressRepository>,
     feed: Arc<Feed>,
     vcenter: Arc<CurrentVcenter>,
+    health: Arc<VcenterHealth>,
     clock: Arc<dyn Clock>,
 }
 
@@ -102,6 +107,8 @@ pub enum Hold {
     },
     /// It belongs to another vCenter than the one this server works with.
     OtherVcenter,
+    /// Its vCenter is away.
+    Outage(VcenterOutage),
 }
 
 impl ProgressQuery {
@@ -111,9 +118,10 @@ impl ProgressQuery {
         repository: Arc<dyn ProgressRepository>,
         feed: Arc<Feed>,
         vcenter: Arc<CurrentVcenter>,
+        health: Arc<VcenterHealth>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { store, repository, feed, vcenter, clock }
+        Self { store, repository, feed, vcenter, health, clock }
     }
 
     /// One request; `None` when there is none that this viewer may see.
@@ -142,14 +150,21 @@ impl ProgressQuery {
         self.repository.requests(viewer, filter).await
     }
 
-    /// What is told of a request for this template that nobody has asked for yet.
+    /// What is told of a request for this template, of its own size, that nobody has asked for yet.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn foresee(&self, template: &str) -> Result<Told, StoreError> {
-        let vcenter = self.vcenter.known();
-        let learned = self.repository.learned(vcenter.as_ref(), template).await?;
+    pub async fn foresee(&self, template: &VmTemplate) -> Result<Told, StoreError> {
+        let spec = VmSpec {
+            request_id: RequestId(uuid::Uuid::nil()),
+            name: String::new(),
+            template: template.name.clone(),
+            cpus: template.cpus,
+            memory_mib: template.memory_mib,
+            network: None,
+        };
+        let learned = self.repository.learned(self.vcenter.known().as_ref(), &spec).await?;
         Ok(learned.tell(Position::In(Stage::Created, 0)))
     }
 
@@ -247,24 +262,25 @@ impl ProgressQuery {
         rows: &[RequestRow],
     ) -> Result<Vec<ProgressNow>, StoreError> {
         let requests: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
-        let mut learned: HashMap<String, Learned> = HashMap::new();
         let mut all = Vec::with_capacity(requests.len());
         let journals = self.repository.journals(&requests).await?;
+        let outage = self.health.outage();
+        let driven = match &outage {
+            Some(_) => self.repository.driven(&requests).await?,
+            None => HashSet::new(),
+        };
         for (row, (request, events)) in rows.iter().zip(journals) {
             let Some(timeline) = Timeline::replay(request, &events) else { continue };
             if !viewer.may_see(&timeline.owner) {
                 continue;
             }
-            if !learned.contains_key(&timeline.spec.template) {
-                let of_template = self.learned(&timeline).await?;
-                learned.insert(timeline.spec.template.clone(), of_template);
-            }
+            // What is learned is kept for all requests that are alike.
+            let learned = self.learned(&timeline).await?;
             let now = self.clock.now();
-            let told = learned
-                .get(&timeline.spec.template)
-                .map(|learned| learned.tell(timeline.position(now)))
-                .unwrap_or_default();
-            let hold = self.other_vcenter(&timeline, row.vcenter.as_ref());
+            let told = learned.tell(timeline.position(now));
+            let waits = !timeline.status.has_ended() && !driven.contains(&request);
+            let away = || outage.clone().filter(|_| waits).map(Hold::Outage);
+            let hold = self.other_vcenter(&timeline, row.vcenter.as_ref()).or_else(away);
             all.push(ProgressNow { timeline, now, told, hold });
         }
         Ok(all)
@@ -412,22 +428,47 @@ impl ProgressQuery {
         self.clock.now()
     }
 
-    async fn learned(&self, timeline: &Timeline) -> Result<Learned, StoreError> {
+    async fn learned(&self, timeline: &Timeline) -> Result<Arc<Learned>, StoreError> {
         let vcenter = timeline.vcenter.clone().or_else(|| self.vcenter.known());
-        self.repository.learned(vcenter.as_ref(), &timeline.spec.template).await
+        self.repository.learned(vcenter.as_ref(), &timeline.spec).await
+    }
+
+    /// The outage that keeps a request from going on, if one does: it may have a worker on another
+    /// server, which can reach vCenter.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn outage(&self, timeline: &Timeline) -> Result<Option<VcenterOutage>, StoreError> {
+        let outage = self.health.outage().filter(|_| !timeline.status.has_ended());
+        if outage.is_none() || !self.vcenter.may_be_ours(timeline.vcenter.as_ref()) {
+            return Ok(None);
+        }
+        let driven = self.repository.driven(&[timeline.request]).await?;
+        Ok(outage.filter(|_| !driven.contains(&timeline.request)))
     }
 
     async fn hold(&self, timeline: &Timeline) -> Result<Option<Hold>, StoreError> {
         if timeline.status != VmStatus::Queued {
-            return Ok(self.other_vcenter(timeline, timeline.vcenter.as_ref()));
+            let elsewhere = self.other_vcenter(timeline, timeline.vcenter.as_ref());
+            if elsewhere.is_some() {
+                return Ok(elsewhere);
+            }
+            return Ok(self.outage(timeline).await?.map(Hold::Outage));
         }
         // Before its start the journal does not say which vCenter it belongs to; its row does.
         let owner = Viewer(timeline.owner.clone());
         let row = self.repository.request(&owner, timeline.request).await?;
         let theirs = row.and_then(|row| row.vcenter);
         let elsewhere = self.other_vcenter(timeline, theirs.as_ref());
-        if elsewhere.is_some() || timeline.failed_try.is_some() {
+        if elsewhere.is_some() {
             return Ok(elsewhere);
+        }
+        if let Some(outage) = self.outage(timeline).await? {
+            return Ok(Some(Hold::Outage(outage)));
+        }
+        if timeline.failed_try.is_some() {
+            return Ok(None);
         }
         let ahead = self.repository.ahead(timeline.request).await?;
         Ok(Some(Hold::Worker { ahead }))

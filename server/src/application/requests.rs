@@ -11,6 +11,7 @@ use super::feed::lock;
 use super::journal::{Journal, OpenRequest, RecordError};
 use super::trigger_provisioning::driving::Driving;
 use super::vcenter::CurrentVcenter;
+use super::vcenter_health::VcenterHealth;
 use crate::domain::estimate::Position;
 use crate::domain::event::NewEvent;
 use crate::domain::ids::{RequestId, Viewer};
@@ -38,6 +39,7 @@ pub struct Requests {
     repository: Arc<dyn ProgressRepository>,
     vsphere: Arc<dyn VspherePort>,
     vcenter: Arc<CurrentVcenter>,
+    health: Arc<VcenterHealth>,
     limits: SpecLimits,
     slow_after: Duration,
     /// Tells the saga that there is work.
@@ -114,6 +116,8 @@ pub struct RequestsParts {
     pub vsphere: Arc<dyn VspherePort>,
     /// Which vCenter that is.
     pub vcenter: Arc<CurrentVcenter>,
+    /// Whether that one answers.
+    pub health: Arc<VcenterHealth>,
     /// What may be asked for.
     pub limits: SpecLimits,
     /// From when on a request counts as slow.
@@ -129,13 +133,14 @@ pub struct RequestsParts {
 impl Requests {
     /// Accepts requests over these parts.
     pub fn new(parts: RequestsParts) -> Self {
-        let RequestsParts { store, repository, vsphere, vcenter, .. } = parts;
+        let RequestsParts { store, repository, vsphere, vcenter, health, .. } = parts;
         let RequestsParts { limits, slow_after, wake, journal, driving, .. } = parts;
         Self {
             store,
             repository,
             vsphere,
             vcenter,
+            health,
             limits,
             slow_after,
             wake,
@@ -240,6 +245,9 @@ impl Requests {
     /// Whether vCenter says so. When it does not answer the saga finds out.
     async fn name_is_in_use(&self, name: &str) -> bool {
         let asked = tokio::time::timeout(CHECK_TIMEOUT, self.vsphere.name_in_use(name)).await;
+        if matches!(asked, Ok(Ok(_))) {
+            self.health.answered();
+        }
         matches!(asked, Ok(Ok(true)))
     }
 
@@ -306,6 +314,7 @@ impl Requests {
             return Ok(templates);
         }
         let templates = Arc::new(self.vsphere.templates().await?);
+        self.health.answered();
         *lock(&self.templates) = Some((Instant::now(), Arc::clone(&templates)));
         Ok(templates)
     }
@@ -321,6 +330,7 @@ impl Requests {
         else {
             return Ok(());
         };
+        self.health.answered();
         if let Some(wrong) = no_such_template(&templates, &spec.template) {
             return Err(RequestError::Invalid(vec![wrong]));
         }
@@ -345,7 +355,7 @@ impl Requests {
             .pop()
             .ok_or_else(|| StoreError::Unexpected("a request decided nothing".into()))?;
         let vcenter = self.vcenter.known();
-        let learned = self.repository.learned(vcenter.as_ref(), &spec.template).await?;
+        let learned = self.repository.learned(vcenter.as_ref(), &spec).await?;
         let event = NewEvent { event, told: learned.tell(Position::In(Stage::Created, 0)) };
         Ok(NewRequest { spec, owner, vcenter, event, idempotency })
     }

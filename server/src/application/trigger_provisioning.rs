@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use rand::RngExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -21,6 +21,7 @@ use tracing::{Instrument, debug, error, info, info_span, warn};
 use super::feed::Feed;
 use super::journal::{Journal, OpenRequest};
 use super::vcenter::CurrentVcenter;
+use super::vcenter_health::VcenterHealth;
 use crate::domain::ids::VcenterId;
 use crate::domain::ports::clock::Clock;
 use crate::domain::ports::event_store::{Claim, HandBack, Leases, StoreError};
@@ -46,7 +47,7 @@ const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(40);
 
 /// How long vCenter may be away before a request gives up: long enough for a restart of vCenter.
-const UNAVAILABLE_MAX: TimeDelta = TimeDelta::minutes(30);
+const UNAVAILABLE_MAX: Duration = Duration::from_secs(30 * 60);
 
 /// How long PostgreSQL may take to answer about leases before the link to it counts as dead: what is
 /// claimed later than this has lost too much of its lease.
@@ -69,6 +70,8 @@ pub struct TriggerProvisioning {
     pub vsphere: Arc<dyn VspherePort>,
     /// Which vCenter that is.
     pub vcenter: Arc<CurrentVcenter>,
+    /// Whether that one answers.
+    pub health: Arc<VcenterHealth>,
     /// Those who watch, for what is never recorded.
     pub feed: Arc<Feed>,
     /// The time.
@@ -134,7 +137,11 @@ impl TriggerProvisioning {
         }
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
         let vcenter = self.vcenter.known();
-        let claims = self.leases.claim(&self.worker, vcenter.as_ref(), self.lease, limit);
+        // While vCenter is away nobody tries in vain, and a server that can reach it may take what is
+        // due. Who has waited for too long tries once more, and gives up.
+        let silent_for = (!self.health.may_ask()).then_some(UNAVAILABLE_MAX);
+        let claims =
+            self.leases.claim(&self.worker, vcenter.as_ref(), self.lease, limit, silent_for);
         match answered(claims).await {
             Ok(claims) => claims,
             Err(error) => {
@@ -182,8 +189,13 @@ impl TriggerProvisioning {
             return Rest { pause: Duration::ZERO, unfinished: claim.interrupted };
         }
         let mut worker = if claim.interrupted { Worker::TakingOver } else { Worker::Working };
+        let interrupted = claim.interrupted;
         let sink = SagaSink::new(self, claim, lease, open);
         loop {
+            if self.is_held_up(&sink).await {
+                let unfinished = interrupted && worker == Worker::TakingOver;
+                return Rest { pause: Duration::ZERO, unfinished };
+            }
             match self.turn(&sink, worker).await {
                 Ok(Turn::Again) => worker = Worker::Working,
                 Ok(Turn::Release(pause)) => return Rest { pause, unfinished: false },
@@ -199,6 +211,12 @@ impl TriggerProvisioning {
                 }
             }
         }
+    }
+
+    /// Whether vCenter is away, so that a try would be in vain. Who has waited for too long tries all
+    /// the same, and gives up.
+    async fn is_held_up(&self, sink: &SagaSink<'_>) -> bool {
+        !self.health.may_ask() && !self.is_long_ago(sink.timeline().await.at)
     }
 
     /// Does one thing that the journal calls for, and records what happened.
@@ -226,6 +244,7 @@ impl TriggerProvisioning {
                 let resume = sink.resume().await;
                 match self.vsphere.create_vm(&vm.spec, &resume, sink).await {
                     Ok(vm) => {
+                        self.health.answered();
                         info!("ready at {}", vm.ip_address);
                         sink.record(Command::Complete { vm }).await?;
                     }
@@ -235,7 +254,10 @@ impl TriggerProvisioning {
             Action::RemoveVm => {
                 let resume = sink.resume().await;
                 match self.vsphere.remove_vm(&vm.spec, &resume, sink).await {
-                    Ok(()) => sink.record(Command::FinishUndo).await?,
+                    Ok(()) => {
+                        self.health.answered();
+                        sink.record(Command::FinishUndo).await?;
+                    }
                     Err(error) => return self.undo_failed(sink, vm, error).await,
                 }
             }
@@ -258,6 +280,7 @@ impl TriggerProvisioning {
         vm: &RequestedVm,
         error: VsphereError,
     ) -> Result<Turn, Stop> {
+        self.judge(&error);
         let (code, reason, retryable) = match error {
             VsphereError::Stopped(stop) => return Err(stop),
             VsphereError::Unavailable { .. } if !self.is_hopeless(vm) => {
@@ -280,6 +303,7 @@ impl TriggerProvisioning {
         vm: &RequestedVm,
         error: VsphereError,
     ) -> Result<Turn, Stop> {
+        self.judge(&error);
         match error {
             VsphereError::Stopped(stop) => Err(stop),
             VsphereError::Unavailable { .. } if !self.is_hopeless(vm) => {
@@ -303,18 +327,36 @@ impl TriggerProvisioning {
         vm: &RequestedVm,
         error: &VsphereError,
     ) -> Result<Turn, Stop> {
-        let pause = backoff(vm.failed_in_a_row);
+        let outage = self.health.outage();
+        let until = outage.as_ref().map(|outage| outage.next_at - self.clock.now());
+        let asked_again = until.and_then(|until| until.to_std().ok()).unwrap_or_default();
+        let pause = backoff(vm.failed_in_a_row).max(asked_again);
         let next_at = self.clock.now() + pause;
         warn!(error = ?error, pause_ms = pause.as_millis(), "a try failed and will be repeated");
         let reason = one_line(&error.to_string());
         sink.record(Command::FailTry { reason, next_at }).await?;
+        if let Some(outage) = self.health.outage() {
+            self.feed.publish_outage(&sink.timeline().await, Some(&outage), self.clock.now());
+        }
         Ok(Turn::Release(pause))
+    }
+
+    /// What an error says of vCenter's health.
+    fn judge(&self, error: &VsphereError) {
+        match error {
+            VsphereError::Unavailable { reason, .. } => self.health.unanswered(&one_line(reason)),
+            VsphereError::Rejected { .. } | VsphereError::NotFound { .. } => self.health.answered(),
+            VsphereError::Stopped(_) => {}
+        }
     }
 
     /// Whether vCenter has been away for so long that nobody should wait any more.
     fn is_hopeless(&self, vm: &RequestedVm) -> bool {
-        let since = |since: DateTime<Utc>| self.clock.now() - since > UNAVAILABLE_MAX;
-        vm.failing_since.is_some_and(since)
+        vm.failing_since.is_some_and(|since| self.is_long_ago(since))
+    }
+
+    fn is_long_ago(&self, moment: DateTime<Utc>) -> bool {
+        (self.clock.now() - moment).to_std().is_ok_and(|passed| passed >= UNAVAILABLE_MAX)
     }
 }
 

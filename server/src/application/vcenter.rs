@@ -24,6 +24,11 @@ impl CurrentVcenter {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether what belongs to `theirs` may be driven here, as far as is known.
+    pub fn may_be_ours(&self, theirs: Option<&VcenterId>) -> bool {
+        self.known().as_ref().zip(theirs).is_none_or(|(ours, theirs)| ours == theirs)
+    }
+
     /// The vCenter; asked for when it is not known.
     ///
     /// # Errors

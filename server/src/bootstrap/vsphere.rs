@@ -99,6 +99,14 @@ fn password(config: &Config) -> anyhow::Result<SecretString> {
 fn simulated(config: &Config) -> anyhow::Result<Vsphere> {
     let settings = SimulatedSettings { delay: config.simulated_delay, seed: None };
     let simulated = SimulatedVcenter::open(&config.data_dir, settings)?;
+    if !simulated.claim().unwrap_or(true) {
+        tracing::warn!(
+            "another stagewatch works with the simulated vCenter in {}: neither sees what the other \
+             makes there, and either may overwrite it; set STAGEWATCH_DATA_DIR to another folder, or \
+             VSPHERE_URL to a vCenter for both",
+            config.data_dir.display()
+        );
+    }
     // A simulated guest's address never changes again, so it need not settle for long.
     let settling = Pace::REAL.settling.min(config.simulated_delay / 10);
     let pace = Pace { settling, ..Pace::REAL };

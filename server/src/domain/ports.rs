@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod event_store;
+pub mod insights;
 pub mod journal_tail;
 pub mod progress;
 pub mod vsphere;

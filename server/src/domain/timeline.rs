@@ -232,14 +232,22 @@ impl Timeline {
             && self.elapsed_ms(now) >= self.slow_after_ms
     }
 
-    /// The stages that took time, for what is learned from a finished request.
+    /// The stages that took time, for what is learned from an attempt that has ended.
+    ///
+    /// Entering a stage completes the one before, so only the last one can have been broken off.
     pub fn spans(&self) -> Vec<StageSpan> {
+        let entered = |stage: &Stage| self.stages[stage.index()].entered.is_some();
+        let last = Stage::TIMED.into_iter().rfind(entered);
+        // The start completes CREATED, which may be the last one that was entered.
+        let started_only = last == Some(Stage::Created) && self.started_at.is_some();
+        let broken_off = last.filter(|_| self.status != VmStatus::Ready && !started_only);
         Stage::TIMED
             .into_iter()
             .filter_map(|stage| {
                 let times = &self.stages[stage.index()];
                 let (entered_seq, left_seq) = (times.entered?.seq, times.left?.seq);
-                Some(StageSpan { stage, entered_seq, left_seq })
+                let censored = broken_off == Some(stage);
+                Some(StageSpan { attempt: self.attempt, stage, censored, entered_seq, left_seq })
             })
             .collect()
     }

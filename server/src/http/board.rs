@@ -133,6 +133,15 @@ fn sse_stream(
                     yield Ok(joined(&frames));
                     quiet_since = Instant::now();
                 }
+                Taken::OtherJournal => {
+                    reader.go_to_end();
+                    let begin = Begin::Reset("the journal was restored to another state");
+                    for chunk in opening(&state, &reader, begin) {
+                        yield Ok(chunk);
+                    }
+                    quiet_since = Instant::now();
+                    continue;
+                }
                 Taken::Missed => {
                     // It was slower than the log: the journal has what it missed.
                     let horizon = reader.horizon().clone();
@@ -146,25 +155,17 @@ fn sse_stream(
                     quiet_since = Instant::now();
                     continue;
                 }
-                Taken::Restored => {
-                    let anew = state.shutdown.run_until_cancelled(reader.begin_anew()).await;
-                    if anew.is_none() {
-                        break;
-                    }
-                    let begin = Begin::Reset("the journal was restored to another state");
-                    for chunk in opening(&state, &reader, begin) {
-                        yield Ok(chunk);
-                    }
-                    quiet_since = Instant::now();
-                    continue;
-                }
             }
             match wait(&mut leaving, &mut reader, quiet_since).await {
                 Wake::Leave => break,
                 Wake::News(BoardNews::Frames) => continue,
                 // While it lasts it is said again instead of a ping, which would say that all is well.
                 Wake::News(BoardNews::Degraded) | Wake::Quiet => {
-                    yield Ok(state_of_journal(&state, &reader));
+                    let outage = reader.outage().map(|outage| outage.to_string());
+                    yield Ok(match outage {
+                        Some(reason) => sse("degraded", None, &api::Degraded { reason }),
+                        None => ping(&state, &reader),
+                    });
                 }
             }
             quiet_since = Instant::now();
@@ -181,14 +182,6 @@ fn opening(state: &AppState, reader: &BoardReader, begin: Begin) -> Vec<Bytes> {
         Begin::Reset(reason) => Some(sse("reset", None, &api::Reset { reason: reason.to_owned() })),
     };
     before.into_iter().chain([ping(state, reader)]).collect()
-}
-
-/// That the reader has all there is, or why nobody can know.
-fn state_of_journal(state: &AppState, reader: &BoardReader) -> Bytes {
-    match reader.outage() {
-        Some(outage) => sse("degraded", None, &api::Degraded { reason: outage.to_string() }),
-        None => ping(state, reader),
-    }
 }
 
 /// Unlike on a request's own stream it has an id, so that a reader of a quiet board comes back to little.

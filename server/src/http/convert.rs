@@ -6,8 +6,10 @@
 use app::api;
 use chrono::{DateTime, Utc};
 
+use super::text;
+use crate::application::breaker::VcenterOutage;
 use crate::application::progress_query::{Hold, ProgressNow};
-use crate::domain::estimate::{Basis, Told};
+use crate::domain::estimate::{Basis, Estimate, Told};
 use crate::domain::event::{Failure, RecordedEvent, VmEvent};
 use crate::domain::ids::RequestId;
 use crate::domain::ports::progress::{RequestRow, StoredEvent};
@@ -16,6 +18,10 @@ use crate::domain::spec::{NetworkSpec, VmSpec};
 use crate::domain::stage::VmProvisioningStage as Stage;
 use crate::domain::timeline::{Attempt, Resumption, StageState, StageTimes, Timeline};
 use crate::domain::vm::VmStatus;
+
+mod insights;
+
+pub use insights::insights;
 
 /// What the person who waits is told from `slowAfterMs` on.
 pub const SLOW_MESSAGE: &str = "Provisioning is taking longer than usual...";
@@ -75,6 +81,9 @@ pub fn progress_now(progress: &ProgressNow) -> api::Progress {
                 reason: None,
             });
         }
+        Some(Hold::Outage(outage)) => {
+            wire.waiting = Some(waiting_for_vcenter(timeline, outage, *now));
+        }
         Some(Hold::OtherVcenter) => {
             let reason = "this request belongs to another vCenter than the one this server works \
                           with now; it goes on when the server is started with that vCenter again";
@@ -88,6 +97,22 @@ pub fn progress_now(progress: &ProgressNow) -> api::Progress {
         }
     }
     wire
+}
+
+/// What a request waits for while vCenter is away. When the next question is due it is being asked,
+/// and nobody knows when the one after that will be.
+pub fn waiting_for_vcenter(
+    timeline: &Timeline,
+    outage: &VcenterOutage,
+    now: DateTime<Utc>,
+) -> api::Waiting {
+    api::Waiting {
+        waiting_for: api::WaitingFor::Vcenter,
+        ahead: None,
+        next_try: timeline.failed_try.as_ref().map(|failed| failed.number + 1),
+        next_at: (outage.next_at > now).then(|| outage.next_at.into()),
+        reason: Some(outage.reason.clone()),
+    }
 }
 
 /// The progress as of the timeline's newest event: for a numbered frame, which is a pure function of
@@ -112,16 +137,7 @@ fn progress_at(timeline: &Timeline, at: DateTime<Utc>, told: &Told) -> api::Prog
         elapsed_ms: timeline.elapsed_ms(at),
         server_time: None,
         stages: Stage::ALL.map(|stage| stage_progress(&timeline.stages, stage, told)).into(),
-        estimate: told.estimate.map(|estimate| api::Estimate {
-            remaining_ms: estimate.remaining_ms,
-            low_ms: None,
-            high_ms: None,
-            samples: estimate.samples,
-            basis: match estimate.basis {
-                Basis::Template => api::Basis::Template,
-                Basis::All => api::Basis::All,
-            },
-        }),
+        estimate: told.estimate.as_ref().map(estimate),
         slow,
         slow_after_ms: timeline.slow_after_ms,
         message: slow.then(|| SLOW_MESSAGE.to_owned()),
@@ -153,6 +169,28 @@ fn progress_at(timeline: &Timeline, at: DateTime<Utc>, told: &Told) -> api::Prog
             .collect(),
         left: timeline.left.clone(),
         failure: timeline.failure.as_ref().map(failure),
+    }
+}
+
+/// What is told of the time that is left.
+pub fn estimate(told: &Estimate) -> api::Estimate {
+    api::Estimate {
+        remaining_ms: told.remaining_ms,
+        low_ms: told.low_ms,
+        high_ms: told.high_ms,
+        samples: told.samples,
+        basis: match told.basis {
+            Basis::TemplateAndSize => api::Basis::TemplateAndSize,
+            Basis::Template => api::Basis::Template,
+            Basis::All => api::Basis::All,
+        },
+        late: told.late.map(|late| api::Late {
+            stage: stage(late.stage),
+            elapsed_ms: late.elapsed_ms,
+            up_to_ms: late.up_to_ms,
+            slower_than: late.slower_than,
+            message: text::late_words(&late),
+        }),
     }
 }
 

@@ -3,14 +3,18 @@
 //! A numbered frame is a pure function of the journal's rows up to its number: the same bytes from every
 //! server, after every restart, for ever.
 
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use app::api;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{convert, text};
+use crate::application::breaker::VcenterOutage;
 use crate::application::feed::{Frame, FrameRenderer, Unnumbered};
+use crate::domain::estimate::Estimate;
 use crate::domain::event::RecordedEvent;
 use crate::domain::ports::journal_tail::{Horizon, JournalEpoch};
 use crate::domain::stage::VmProvisioningStage;
@@ -35,17 +39,17 @@ impl Epoch {
 
     /// The id of an event of the board: where to go on from.
     pub fn board_id(&self, horizon: &Horizon) -> String {
-        self.prefixed(&horizon.0)
+        self.before(&horizon.0)
     }
 
     /// An event's id.
     pub fn id(&self, seq: u32) -> String {
-        self.prefixed(&seq.to_string())
+        self.before(&seq)
     }
 
-    fn prefixed(&self, number: &str) -> String {
+    fn before(&self, place: &dyn fmt::Display) -> String {
         let epoch = self.get();
-        format!("{}.{number}", epoch.as_ref().map_or("unknown", |epoch| epoch.0.as_str()))
+        format!("{}.{place}", epoch.as_ref().map_or("unknown", |epoch| epoch.0.as_str()))
     }
 
     fn get(&self) -> Option<JournalEpoch> {
@@ -93,9 +97,39 @@ impl FrameRenderer for ProtocolFrames {
         details: Option<&str>,
     ) -> Unnumbered {
         let stage = convert::stage(stage);
-        let live = api::Live { stage, percent, details: details.map(str::to_owned) };
-        Unnumbered { sse: sse("live", None, &live) }
+        let details = details.map(str::to_owned);
+        let live = api::Live { stage, percent, details, waiting: None };
+        Unnumbered { sse: sse("live", None, &live), text: Bytes::new() }
     }
+
+    fn estimate(&self, told: &Estimate, became_late: bool, now: DateTime<Utc>) -> Unnumbered {
+        let text = if became_late { text::late_line(now, told).into() } else { Bytes::new() };
+        Unnumbered { sse: sse("estimate", None, &convert::estimate(told)), text }
+    }
+
+    fn outage(
+        &self,
+        timeline: &Timeline,
+        outage: Option<&VcenterOutage>,
+        now: DateTime<Utc>,
+    ) -> Unnumbered {
+        outage_frame(timeline, outage, now)
+    }
+}
+
+/// The frame that says that a request waits for vCenter, which is away, or does so no more.
+pub fn outage_frame(
+    timeline: &Timeline,
+    outage: Option<&VcenterOutage>,
+    now: DateTime<Utc>,
+) -> Unnumbered {
+    let live = api::Live {
+        stage: convert::stage(timeline.current_stage),
+        percent: None,
+        details: outage.map(|outage| text::vcenter_outage(outage, now)),
+        waiting: outage.map(|outage| convert::waiting_for_vcenter(timeline, outage, now)),
+    };
+    Unnumbered { sse: sse("live", None, &live), text: text::vcenter_line(outage, now).into() }
 }
 
 /// One Server-Sent Event. JSON has no line break in it, so `data` is always one line.

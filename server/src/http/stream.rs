@@ -21,13 +21,13 @@ use tokio::time::Instant;
 use super::AppState;
 use super::convert::{self, SLOW_MESSAGE};
 use super::error::ApiError;
-use super::frames::sse;
+use super::frames::{outage_frame, sse};
 use super::guard::Asking;
 use super::leaving::Leaving;
 use super::query::Params;
 use super::requests::request_id;
 use super::text;
-use crate::application::feed::{Frame, News, Subscription};
+use crate::application::feed::{Frame, News, Subscription, Unnumbered};
 use crate::domain::ids::Viewer;
 use crate::domain::timeline::Timeline;
 
@@ -160,6 +160,7 @@ async fn begin(
         return Ok(Begin::Reset("the last event id is beyond the journal"));
     }
     reader.seek(seq);
+    reader.miss_estimate();
     Ok(Begin::After)
 }
 
@@ -252,7 +253,7 @@ fn sse_stream(
         let retry = rand::rng().random_range(RETRY_MS);
         yield Ok(Bytes::from(format!("retry: {retry}\n: stagewatch\n\n")));
         let mut timers = Timers::new(&watched.state);
-        let mut slow_was_told = false;
+        let (mut slow_was_told, mut vcenter_was_told) = (false, false);
         let mut begin = Some(begin);
         // Who comes while a task runs need not wait for its next report. Of an event that is sent
         // below it is not: an event puts the report of its stage aside.
@@ -284,6 +285,11 @@ fn sse_stream(
             }
             if let Some(hint) = hint.take() {
                 yield Ok(hint.sse.clone());
+            }
+            if !std::mem::replace(&mut vcenter_was_told, true)
+                && let Some(frame) = outage(&watched.state, &watched.reader).await
+            {
+                yield Ok(frame.sse);
             }
             if !slow_was_told && let Some(timeline) = watched.reader.peek() {
                 timers.expect_slow(&timeline, watched.state.query.clock());
@@ -327,6 +333,14 @@ fn state_of_journal(state: &AppState, reader: &Subscription) -> Bytes {
     sse("ping", None, &api::Ping { server_time, seq: reader.cursor() })
 }
 
+/// What a reader that comes must be told of an outage of vCenter: a snapshot is not sent to each, and
+/// what vCenter reported before it says nothing of it.
+async fn outage(state: &AppState, reader: &Subscription) -> Option<Unnumbered> {
+    let timeline = reader.peek()?;
+    let outage = state.query.outage(&timeline).await.ok()??;
+    Some(outage_frame(&timeline, Some(&outage), state.query.clock()))
+}
+
 /// The request, if it takes longer than usual at `now`. When the time has come by our own clock,
 /// PostgreSQL's may be a moment behind.
 fn is_slow(reader: &Subscription, now: DateTime<Utc>) -> Option<Timeline> {
@@ -342,7 +356,7 @@ fn text_stream(
     stream! {
         let _permit = permit;
         let mut timers = Timers::new(&watched.state);
-        let (mut slow_was_told, mut outage_was_told) = (false, false);
+        let (mut slow_was_told, mut outage_was_told, mut vcenter_was_told) = (false, false, false);
         let mut begin = Some(begin);
         loop {
             if watched.reader.is_stale() {
@@ -367,6 +381,11 @@ fn text_stream(
             if ended {
                 break;
             }
+            if !std::mem::replace(&mut vcenter_was_told, true)
+                && let Some(frame) = outage(&watched.state, &watched.reader).await
+            {
+                yield Ok(frame.text);
+            }
             if !slow_was_told && let Some(timeline) = watched.reader.peek() {
                 timers.expect_slow(&timeline, watched.state.query.clock());
             }
@@ -378,6 +397,9 @@ fn text_stream(
                         yield Ok(Bytes::from(text::outage_line(now, outage)));
                     }
                     outage_was_told = outage.is_some();
+                }
+                Wake::News(News::Unnumbered(frame)) if !frame.text.is_empty() => {
+                    yield Ok(frame.text.clone());
                 }
                 Wake::News(News::Frames | News::Unnumbered(_)) => {}
                 Wake::Quiet => timers.quiet_since = Instant::now(),

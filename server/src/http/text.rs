@@ -6,6 +6,8 @@ use std::fmt::Write;
 use chrono::{DateTime, Utc};
 
 use super::convert::SLOW_MESSAGE;
+use crate::application::breaker::VcenterOutage;
+use crate::domain::estimate::{Estimate, Late};
 use crate::domain::event::{Failure, RecordedEvent, VmEvent};
 use crate::domain::ports::event_store::Outage;
 use crate::domain::ports::vsphere::UndoneStep;
@@ -21,10 +23,7 @@ pub fn lines(timeline: &Timeline, recorded: &RecordedEvent) -> String {
         VmEvent::VmProvisioningProgressUpdated { current_stage, details } => {
             lines.completed(timeline, recorded.seq);
             let details = details.as_ref().map(|details| format!("  {details}"));
-            let remaining = timeline
-                .told
-                .estimate
-                .map(|estimate| format!(", about {} left", roughly(estimate.remaining_ms)));
+            let remaining = timeline.told.estimate.map(|told| format!(", {}", left(&told)));
             lines.add(&format!(
                 "● {}...  (in progress{}){}",
                 current_stage.label(),
@@ -99,6 +98,25 @@ pub fn outage_line(at: DateTime<Utc>, outage: Option<Outage>) -> String {
     lines.text
 }
 
+/// Says that vCenter is away, and when it is asked again.
+pub fn vcenter_outage(outage: &VcenterOutage, now: DateTime<Utc>) -> String {
+    let again = match u64::try_from((outage.next_at - now).num_milliseconds()) {
+        Ok(ms @ 1..) => format!("in {}", duration(ms)),
+        Ok(0) | Err(_) => "now".to_owned(),
+    };
+    format!("vCenter is not answering, trying again {again}")
+}
+
+/// The line that says that vCenter is away, or that it is back.
+pub fn vcenter_line(away: Option<&VcenterOutage>, at: DateTime<Utc>) -> String {
+    let mut lines = Lines { at, text: String::new() };
+    match away {
+        Some(away) => lines.add(&format!("! {} ({})", vcenter_outage(away, at), away.reason)),
+        None => lines.add("● vCenter answers again"),
+    }
+    lines.text
+}
+
 /// The line that says that what the reader knows is not this journal.
 pub fn reset_line(at: DateTime<Utc>) -> String {
     let mut lines = Lines { at, text: String::new() };
@@ -157,20 +175,55 @@ fn duration(ms: u64) -> String {
     }
 }
 
-/// A time to come, no more exactly than it is known.
-fn roughly(ms: u64) -> String {
-    let seconds = ms.div_ceil(1000).max(1);
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..90 => "1 min".to_owned(),
-        90..3600 => format!("{}-{} min", seconds / 60, seconds / 60 + 1),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+/// The time that is left, no more exactly than it is known: `about 1-2 min left`.
+fn left(told: &Estimate) -> String {
+    let low_ms = told.low_ms.unwrap_or(told.remaining_ms);
+    let high_ms = told.high_ms.unwrap_or(told.remaining_ms);
+    let (unit_ms, unit) = match high_ms {
+        0..90_000 => (1_000, "s"),
+        90_000..5_400_000 => (60_000, "min"),
+        _ => (3_600_000, "h"),
+    };
+    // Outwards, to numbers that a glance understands.
+    let step = unit_ms
+        * match (unit, high_ms) {
+            ("s", 10_000..30_000) => 5,
+            ("s", 30_000..) => 10,
+            _ => 1,
+        };
+    let high = high_ms.div_ceil(step).max(1) * step / unit_ms;
+    let low = (low_ms / step * step / unit_ms).max(1);
+    if low >= high {
+        format!("about {high} {unit} left")
+    } else {
+        format!("about {low}-{high} {unit} left")
     }
+}
+
+/// That a stage takes longer than it usually does at most.
+pub fn late_words(late: &Late) -> String {
+    let (stage, now) = (late.stage.label(), duration(late.elapsed_ms));
+    match late.slower_than {
+        Some(runs) => format!("{stage} takes {now} now, slower than all {runs} earlier runs"),
+        None => {
+            format!("{stage} usually takes up to {}, now {now}", duration(late.up_to_ms))
+        }
+    }
+}
+
+/// The line that says so, and what is left now.
+pub fn late_line(at: DateTime<Utc>, told: &Estimate) -> String {
+    let mut lines = Lines { at, text: String::new() };
+    if let Some(late) = &told.late {
+        lines.add(&format!("! {}; {}", late_words(late), left(told)));
+    }
+    lines.text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::estimate::Basis;
     use crate::domain::ids::RequestId;
     use crate::domain::vm::tests_support::{journal, requested};
 
@@ -186,8 +239,50 @@ mod tests {
         ] {
             assert_eq!(duration(ms), said);
         }
-        assert_eq!(roughly(100_000), "1-2 min");
-        assert_eq!(roughly(0), "1 s");
+    }
+
+    fn told(low_ms: u64, remaining_ms: u64, high_ms: u64) -> Estimate {
+        Estimate {
+            remaining_ms,
+            low_ms: Some(low_ms),
+            high_ms: Some(high_ms),
+            samples: 42,
+            basis: Basis::Template,
+            average_ms: None,
+            late: None,
+        }
+    }
+
+    #[test]
+    fn the_time_that_is_left_is_said_as_a_range_and_never_as_nothing() {
+        for (low, middle, high, said) in [
+            (62_000, 100_000, 118_000, "about 1-2 min left"),
+            (21_000, 34_000, 66_000, "about 20-70 s left"),
+            (4_100, 6_000, 8_200, "about 4-9 s left"),
+            (12_000, 17_000, 24_000, "about 10-25 s left"),
+            (0, 1, 1, "about 1 s left"),
+            (0, 1_000, 300_000, "about 1-5 min left"),
+            (3_700_000, 5_000_000, 6_900_000, "about 1-2 h left"),
+        ] {
+            assert_eq!(left(&told(low, middle, high)), said);
+        }
+        // Told before there were ranges.
+        let point = Estimate { low_ms: None, high_ms: None, ..told(0, 42_000, 0) };
+        assert_eq!(left(&point), "about 40-50 s left");
+    }
+
+    #[test]
+    fn a_late_stage_says_what_is_usual_and_whether_it_was_ever_slower() {
+        let late =
+            Late { stage: Stage::Cloning, elapsed_ms: 58_000, up_to_ms: 41_000, slower_than: None };
+        let usual = "Cloning from template usually takes up to 41 s, now 58 s";
+        assert_eq!(late_words(&late), usual);
+        let beyond = Late { slower_than: Some(40), ..late };
+        let slower = "Cloning from template takes 58 s now, slower than all 40 earlier runs";
+        assert_eq!(late_words(&beyond), slower);
+        let told = Estimate { late: Some(late), ..told(10_000, 20_000, 60_000) };
+        let line = late_line(DateTime::UNIX_EPOCH, &told);
+        assert_eq!(line, format!("00:00:00Z  ! {usual}; about 10-60 s left\n"));
     }
 
     #[test]

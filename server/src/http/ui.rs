@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use app::api::{self, FieldError};
 use app::backend::{
-    Backend, BoardPage, Draft, ListQuery, NewRequestForm, PageError, ReplayDetail, RequestDetail,
-    Site,
+    Backend, BoardPage, Draft, Insights, ListQuery, NewRequestForm, PageError, ReplayDetail,
+    RequestDetail, Site,
 };
 use async_trait::async_trait;
 use axum::Router;
@@ -144,6 +144,13 @@ impl Backend for PageBackend {
         let events = events.await?.map_err(ApiError::from)?;
         let events = events.ok_or_else(ApiError::no_such_request)?;
         Ok(events.into_iter().map(convert::history_item).collect())
+    }
+
+    async fn insights(&self) -> Result<Insights, PageError> {
+        self.state.ready_or_503()?;
+        let overview = in_time(self.state.insights.overview(&self.viewer));
+        let overview = overview.await?.map_err(ApiError::from)?;
+        Ok(convert::insights(overview))
     }
 
     async fn new_request(&self, mut draft: Draft) -> NewRequestForm {

@@ -15,6 +15,8 @@ pub mod doorbell;
 pub mod embedded;
 pub mod event_record;
 pub mod event_store;
+pub mod insights;
+mod learned;
 pub mod leases;
 pub mod progress;
 pub mod tail;

@@ -43,7 +43,7 @@ fn new_request(name: &str, key: Option<(&str, &str)>) -> NewRequest {
 }
 
 /// Accepts a request that nobody else wants.
-async fn accepted(pool: &PgPool, name: &str) -> RequestId {
+pub(crate) async fn accepted(pool: &PgPool, name: &str) -> RequestId {
     let new = new_request(name, None);
     let id = new.spec.request_id;
     let created = PgEventStore::new(pool.clone()).create(new).await.expect("accepted");

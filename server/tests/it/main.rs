@@ -8,9 +8,12 @@
 
 mod embedded;
 mod estimate;
+mod estimate_replay;
 mod faults;
 mod http;
+mod insights;
 mod journal;
+mod kills;
 mod layering;
 mod restart;
 mod rolling;

@@ -3,7 +3,7 @@
 //! has seen every event once, in order, with the same bytes, and vCenter holds exactly the VMs that it
 //! should.
 //!
-//! It is short among the other tests; `STAGEWATCH_SOAK_MINUTES` lets it run for as long as one likes.
+//! It is short among the other tests; `make soak` lets it run for as long as one likes (`STAGEWATCH_SOAK_MINUTES`).
 //! What is done is a function of the seed, which is printed and can be given as `STAGEWATCH_SOAK_SEED`;
 //! when it is done is not, since machines are not.
 
@@ -102,10 +102,10 @@ impl Soak {
         ] {
             write!(report, " {} {what},", value.load(Ordering::Relaxed)).expect("memory");
         }
-        let reader::Findings { lost, out_of_order, duplicate, resets } = readers;
+        let reader::Findings { lost, out_of_order, duplicate, resets, extra_vms } = readers;
         write!(
             report,
-            " {lost} lost, {out_of_order} out of order, {duplicate} duplicate, {resets} resets"
+            " {lost} lost, {out_of_order} out of order, {duplicate} duplicate, {resets} resets, {extra_vms} extra VMs"
         )
         .expect("memory");
         report

@@ -4,7 +4,6 @@
 //! back, or that was too slow for the log, reads what it missed from the journal, by the horizon of the
 //! last frame that it saw.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -31,8 +30,6 @@ pub struct Board {
     announcements: watch::Sender<u64>,
     /// Whether the journal's end is known.
     begun: watch::Sender<bool>,
-    /// How often the journal turned out to be another one.
-    restored: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -40,12 +37,20 @@ struct State {
     log: BoardLog,
     /// When somebody read last; `None` while the log is not filled.
     used: Option<Instant>,
+    /// How often the journal turned out to be another one.
+    journals: u64,
+}
+
+impl State {
+    fn new(horizon: Horizon) -> Self {
+        Self { log: BoardLog::new(horizon), used: None, journals: 0 }
+    }
 }
 
 impl Board {
     pub(super) fn new() -> Self {
         let ((announcements, _), (begun, _)) = (watch::channel(0), watch::channel(false));
-        Self { state: Mutex::new(None), announcements, begun, restored: AtomicU64::new(0) }
+        Self { state: Mutex::new(None), announcements, begun }
     }
 
     /// Gives committed events to the log, if anybody reads it. Never waits; where others are missing
@@ -87,19 +92,18 @@ impl Board {
 
     /// Says that everything below `horizon` was given to the log.
     pub(super) fn reached(&self, horizon: &Horizon) {
-        lock(&self.state)
-            .get_or_insert_with(|| State { log: BoardLog::new(horizon.clone()), used: None })
-            .log
-            .reached(horizon);
+        lock(&self.state).get_or_insert_with(|| State::new(horizon.clone())).log.reached(horizon);
         self.begun.send_replace(true);
     }
 
-    /// The journal is another one: what was told is not of it, and its readers begin anew.
-    pub(super) fn forget(&self) {
-        self.begun.send_replace(false);
-        *lock(&self.state) = None;
-        self.restored.fetch_add(1, Ordering::Relaxed);
-        self.announcements.send_replace(0);
+    /// The journal is another one than before: nothing in the log is true any more.
+    pub(super) fn begin_anew(&self, horizon: &Horizon) {
+        let mut state = lock(&self.state);
+        let Some(state) = state.as_mut() else { return };
+        state.log.clear();
+        state.log.reached(horizon);
+        state.journals += 1;
+        self.announcements.send_replace(state.log.end());
     }
 
     /// Stops filling the log when nobody has read it for a while.
@@ -134,13 +138,21 @@ impl Board {
     }
 
     /// The log's end, from which on it is filled, and its horizon.
-    fn join(&self) -> (u64, Horizon) {
+    fn join(&self) -> Place {
         let mut state = lock(&self.state);
-        let state = state
-            .get_or_insert_with(|| State { log: BoardLog::new(Horizon::beginning()), used: None });
+        let state = state.get_or_insert_with(|| State::new(Horizon::beginning()));
         state.used = Some(Instant::now());
-        (state.log.end(), state.log.horizon().clone())
+        let (cursor, horizon) = (state.log.end(), state.log.horizon().clone());
+        Place { cursor, horizon, journals: state.journals }
     }
+}
+
+/// Where a reader is in the log.
+#[derive(Debug)]
+struct Place {
+    cursor: u64,
+    horizon: Horizon,
+    journals: u64,
 }
 
 /// One reader's place in the log.
@@ -150,9 +162,7 @@ pub struct BoardReader {
     viewer: Viewer,
     announcements: watch::Receiver<u64>,
     outage: watch::Receiver<Option<Outage>>,
-    restored: u64,
-    cursor: u64,
-    horizon: Horizon,
+    place: Place,
 }
 
 /// What a reader takes from the log.
@@ -162,8 +172,8 @@ pub enum Taken {
     Frames(Vec<Bytes>),
     /// The log does not go back so far: read the journal from the horizon.
     Missed,
-    /// The journal was restored to another state: begin anew.
-    Restored,
+    /// The journal is another one than before: what was read of it is no longer true.
+    OtherJournal,
 }
 
 /// Why a reader of the board was woken.
@@ -184,18 +194,17 @@ impl BoardReader {
         board.horizon().await;
         // Before the place is taken, so that the log counts this reader.
         let announcements = board.announcements.subscribe();
-        let restored = board.restored.load(Ordering::Relaxed);
-        let (cursor, horizon) = board.join();
+        let place = board.join();
         if outage.borrow().is_some() {
             // Who comes meanwhile is told so too.
             outage.mark_changed();
         }
-        Self { board, viewer, announcements, outage, restored, cursor, horizon }
+        Self { board, viewer, announcements, outage, place }
     }
 
     /// Where to go on from.
     pub fn horizon(&self) -> &Horizon {
-        &self.horizon
+        &self.place.horizon
     }
 
     /// What keeps the journal from being seen, or from going on, just now.
@@ -203,31 +212,24 @@ impl BoardReader {
         *self.outage.borrow()
     }
 
-    /// Begins anew, once the end of the journal is known that turned out to be another one.
-    pub async fn begin_anew(&mut self) {
-        self.board.horizon().await;
-        self.restored = self.board.restored.load(Ordering::Relaxed);
-        self.go_to_end();
-    }
-
     /// Goes to the end of the log. What is not in the journal after this will be in the log.
     pub fn go_to_end(&mut self) {
-        (self.cursor, self.horizon) = self.board.join();
+        self.place = self.board.join();
     }
 
     /// The frames after the cursor that the viewer may see. Moves the cursor.
     pub fn take(&mut self) -> Taken {
         let state = lock(&self.board.state);
-        if self.restored != self.board.restored.load(Ordering::Relaxed) {
-            return Taken::Restored;
-        }
         let Some(state) = state.as_ref() else { return Taken::Frames(Vec::new()) };
-        match state.log.after(self.cursor) {
+        if state.journals != self.place.journals {
+            return Taken::OtherJournal;
+        }
+        match state.log.after(self.place.cursor) {
             After::Missed => Taken::Missed,
             After::Frames(frames, cursor) => {
                 // The cursor is at the log's end now, so everything below the log's horizon is taken.
-                self.horizon = state.log.horizon().clone();
-                self.cursor = cursor;
+                self.place.horizon = state.log.horizon().clone();
+                self.place.cursor = cursor;
                 let mine = frames.iter().filter(|frame| self.viewer.may_see(&frame.owner));
                 Taken::Frames(mine.map(|frame| frame.sse.clone()).collect())
             }
@@ -243,7 +245,10 @@ impl BoardReader {
         tokio::select! {
             // An error cannot be: we hold the sender.
             _ = self.announcements.changed() => BoardNews::Frames,
-            Ok(()) = self.outage.changed() => BoardNews::Degraded,
+            Ok(()) = self.outage.changed() => {
+                self.outage.mark_unchanged();
+                BoardNews::Degraded
+            }
         }
     }
 }

@@ -1,12 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::application::breaker::VcenterOutage;
 use crate::application::feed::topic::{Frame, Unnumbered};
+use crate::domain::estimate::Estimate;
 use crate::domain::event::VmEvent;
-use crate::domain::ports::journal_tail::JournalEpoch;
 use crate::domain::stage::VmProvisioningStage;
 use crate::domain::vm::tests_support::{journal, requested};
 
@@ -15,10 +17,6 @@ use crate::domain::vm::tests_support::{journal, requested};
 struct Plain;
 
 impl FrameRenderer for Plain {
-    fn set_journal(&self, _: &JournalEpoch) -> bool {
-        false
-    }
-
     fn frame(&self, _: &Timeline, event: &RecordedEvent) -> Frame {
         Frame { seq: event.seq, sse: Bytes::new(), text: Bytes::new() }
     }
@@ -29,7 +27,15 @@ impl FrameRenderer for Plain {
     }
 
     fn live(&self, _: VmProvisioningStage, _: Option<u8>, _: Option<&str>) -> Unnumbered {
-        Unnumbered { sse: Bytes::new() }
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
+    }
+
+    fn outage(&self, _: &Timeline, _: Option<&VcenterOutage>, _: DateTime<Utc>) -> Unnumbered {
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
+    }
+
+    fn estimate(&self, _: &Estimate, _: bool, _: DateTime<Utc>) -> Unnumbered {
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
     }
 }
 
@@ -87,9 +93,6 @@ fn large_frames_are_kept_up_to_a_size_and_the_newest_always() {
     #[derive(Debug)]
     struct Large;
     impl FrameRenderer for Large {
-        fn set_journal(&self, journal: &JournalEpoch) -> bool {
-            Plain.set_journal(journal)
-        }
         fn frame(&self, timeline: &Timeline, event: &RecordedEvent) -> Frame {
             Plain.frame(timeline, event)
         }
@@ -103,6 +106,17 @@ fn large_frames_are_kept_up_to_a_size_and_the_newest_always() {
             details: Option<&str>,
         ) -> Unnumbered {
             Plain.live(stage, percent, details)
+        }
+        fn outage(
+            &self,
+            timeline: &Timeline,
+            outage: Option<&VcenterOutage>,
+            now: DateTime<Utc>,
+        ) -> Unnumbered {
+            Plain.outage(timeline, outage, now)
+        }
+        fn estimate(&self, told: &Estimate, late: bool, now: DateTime<Utc>) -> Unnumbered {
+            Plain.estimate(told, late, now)
         }
     }
     let events = events(1);

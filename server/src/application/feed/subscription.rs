@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{broadcast, watch};
 
 use super::topic::{Frame, Unnumbered};
-use super::{Announcement, SharedTopic};
+use super::{Announcement, SharedTopic, lock};
 use crate::domain::ids::RequestId;
 use crate::domain::ports::event_store::Outage;
 use crate::domain::timeline::Timeline;
@@ -103,6 +103,11 @@ impl Subscription {
             self.cursor = last.seq;
         }
         (frames, ended)
+    }
+
+    /// Has the time that is left told anew: this reader may have missed what was told of it.
+    pub fn miss_estimate(&self) {
+        lock(&self.shared.forecast).forget();
     }
 
     /// Waits for news.

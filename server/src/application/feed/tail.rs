@@ -83,13 +83,13 @@ impl Tailer {
     /// One look; returns what keeps PostgreSQL from taking writes although it can be read.
     async fn look(&mut self) -> Result<Option<Outage>, StoreError> {
         let look = self.tail.look(self.horizon.as_ref()).await?;
-        self.feed.set_journal(&look.epoch);
+        self.feed.set_journal(&look.epoch, &look.horizon);
         for (request, head) in &look.heads {
             self.driving.heard(*request, *head);
         }
         self.feed.take_heads(&look.heads).await?;
-        // It moves only when everything that was seen has also been delivered.
         self.feed.reached(&look.horizon);
+        // It moves only when everything that was seen has also been delivered.
         self.horizon = Some(look.horizon);
         if self.compared.is_none_or(|at| at.elapsed() >= COMPARE_INTERVAL) {
             if !self.feed.compare(&*self.tail).await? {

@@ -8,6 +8,8 @@ use std::fmt;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use crate::application::breaker::VcenterOutage;
+use crate::domain::estimate::Estimate;
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::RequestId;
 use crate::domain::ports::journal_tail::{Horizon, JournalEpoch};
@@ -16,8 +18,11 @@ use crate::domain::timeline::Timeline;
 
 /// Draws frames. A numbered frame depends on the journal up to its event and on nothing else.
 pub trait FrameRenderer: Send + Sync + fmt::Debug {
-    /// From now on frames are of this journal; whether they were of another one before.
-    fn set_journal(&self, journal: &JournalEpoch) -> bool;
+    /// From now on frames are of this journal; whether they were of another one before. Never, where
+    /// frames do not show which journal they are of.
+    fn set_journal(&self, _journal: &JournalEpoch) -> bool {
+        false
+    }
 
     /// The frame of `event`, with the timeline as of it.
     fn frame(&self, timeline: &Timeline, event: &RecordedEvent) -> Frame;
@@ -32,6 +37,17 @@ pub trait FrameRenderer: Send + Sync + fmt::Debug {
         percent: Option<u8>,
         details: Option<&str>,
     ) -> Unnumbered;
+
+    /// The frame that says that a request waits for vCenter, which is away, or does so no more.
+    fn outage(
+        &self,
+        timeline: &Timeline,
+        outage: Option<&VcenterOutage>,
+        now: DateTime<Utc>,
+    ) -> Unnumbered;
+
+    /// The frame of how long it will still take; a line of text only where a stage has become late.
+    fn estimate(&self, told: &Estimate, became_late: bool, now: DateTime<Utc>) -> Unnumbered;
 }
 
 /// One event as its readers get it, rendered once for all of them.
@@ -50,6 +66,8 @@ pub struct Frame {
 pub struct Unnumbered {
     /// As a Server-Sent Event.
     pub sse: Bytes,
+    /// As lines of plain text; empty for what is too fleeting for a line.
+    pub text: Bytes,
 }
 
 /// What became of an event that was given to a topic.

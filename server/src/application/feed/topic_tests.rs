@@ -1,7 +1,9 @@
+use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::estimate::Estimate;
 use crate::domain::event::VmEvent;
 use crate::domain::vm::tests_support::{journal, requested};
 
@@ -9,10 +11,6 @@ use crate::domain::vm::tests_support::{journal, requested};
 struct Numbers;
 
 impl FrameRenderer for Numbers {
-    fn set_journal(&self, _: &JournalEpoch) -> bool {
-        false
-    }
-
     fn frame(&self, timeline: &Timeline, event: &RecordedEvent) -> Frame {
         assert_eq!(timeline.seq, event.seq, "the timeline is as of the event");
         Frame { seq: event.seq, sse: Bytes::from(event.seq.to_string()), text: Bytes::new() }
@@ -23,7 +21,15 @@ impl FrameRenderer for Numbers {
     }
 
     fn live(&self, _: VmProvisioningStage, _: Option<u8>, _: Option<&str>) -> Unnumbered {
-        Unnumbered { sse: Bytes::new() }
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
+    }
+
+    fn outage(&self, _: &Timeline, _: Option<&VcenterOutage>, _: DateTime<Utc>) -> Unnumbered {
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
+    }
+
+    fn estimate(&self, _: &Estimate, _: bool, _: DateTime<Utc>) -> Unnumbered {
+        Unnumbered { sse: Bytes::new(), text: Bytes::new() }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::application::journal::{OpenRequest, RecordError};
 use crate::domain::ports::event_store::{Claim, StoreError};
 use crate::domain::ports::vsphere::{Checkpoint, ProgressSink, Stop, TaskOperation, UndoneStep};
 use crate::domain::stage::VmProvisioningStage as Stage;
+use crate::domain::timeline::Timeline;
 use crate::domain::vm::{Command, DecideError, RequestedVm, VmAggregate, VmStatus};
 
 /// How long is waited before a write that PostgreSQL could not take is repeated.
@@ -50,6 +51,11 @@ impl<'a> SagaSink<'a> {
 
     pub(super) async fn aggregate(&self) -> VmAggregate {
         self.open.lock().await.aggregate.clone()
+    }
+
+    /// What is told of the request, as far as this worker knows the journal.
+    pub(super) async fn timeline(&self) -> Timeline {
+        self.open.lock().await.timeline.clone()
     }
 
     pub(super) async fn resume(&self) -> Checkpoint {

@@ -134,16 +134,20 @@ pub struct Projection {
     pub progress: Option<VmProvisioningStage>,
     /// The VM, once it is ready.
     pub vm: Option<VmProvisioningResult>,
-    /// The stage durations of a finished request, to learn from. They end with the appended event,
-    /// so the store adds the last stage's from its own clock: `(stage, entered by event seq, left by event seq)`.
+    /// What is learned from an attempt that ends with these events; empty before.
     pub learn: Vec<StageSpan>,
 }
 
-/// A stage between two events of one request.
+/// A stage between two events of one request. How long it took is the difference of their times, which
+/// the store knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StageSpan {
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
     /// The stage.
     pub stage: VmProvisioningStage,
+    /// The attempt broke off in it: it would have taken longer.
+    pub censored: bool,
     /// The number of the event that entered it.
     pub entered_seq: u32,
     /// The number of the event that left it.
@@ -224,7 +228,8 @@ impl fmt::Display for Outage {
 pub trait Leases: Send + Sync + fmt::Debug {
     /// Takes up to `limit` due requests, oldest first, each under a new epoch.
     ///
-    /// With a known `vcenter` only its own requests, and those that belong to none yet.
+    /// With a known `vcenter` only its own requests, and those that belong to none yet. With
+    /// `silent_for` only those of which nothing was recorded for so long.
     ///
     /// # Errors
     ///
@@ -235,7 +240,16 @@ pub trait Leases: Send + Sync + fmt::Debug {
         vcenter: Option<&VcenterId>,
         lease: Duration,
         limit: u32,
+        silent_for: Option<Duration>,
     ) -> Result<Vec<Claim>, StoreError>;
+
+    /// Ends the pauses of requests that wait to be tried again: they are due now. With a known
+    /// `vcenter` only those of its own requests. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn end_pauses(&self, vcenter: Option<&VcenterId>) -> Result<u64, StoreError>;
 
     /// Prolongs a lease from now.
     ///

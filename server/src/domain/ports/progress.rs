@@ -1,6 +1,8 @@
 //! Reading what follows from the journal: requests, their progress, what is learned.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,7 +13,7 @@ use super::vsphere::VmProvisioningResult;
 use crate::domain::estimate::Learned;
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{Owner, RequestId, VcenterId, Viewer};
-use crate::domain::spec::NetworkSpec;
+use crate::domain::spec::{NetworkSpec, VmSpec};
 use crate::domain::vm::VmStatus;
 
 /// The read models.
@@ -88,7 +90,10 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
         limit: u32,
     ) -> Result<Vec<StoredEvent>, StoreError>;
 
-    /// What is learned from finished requests of this vCenter: this template's, else all.
+    /// What is learned from the ended attempts of this vCenter, for a VM like this one.
+    ///
+    /// Kept for a while: what ended on another server may be missing for so long, what ended on this
+    /// one is there once [`forget_learned`](Self::forget_learned) was called.
     ///
     /// # Errors
     ///
@@ -96,10 +101,21 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
     async fn learned(
         &self,
         vcenter: Option<&VcenterId>,
-        template: &str,
-    ) -> Result<Learned, StoreError>;
+        spec: &VmSpec,
+    ) -> Result<Arc<Learned>, StoreError>;
 
-    /// How many requests wait for a worker before this one.
+    /// Says that another attempt has ended in this vCenter: what was learned before is out of date.
+    fn forget_learned(&self, vcenter: &VcenterId);
+
+    /// Which of these requests a worker drives now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn driven(&self, requests: &[RequestId]) -> Result<HashSet<RequestId>, StoreError>;
+
+    /// How many requests are taken by a worker before this one: those that are due and nobody drives,
+    /// and that have waited for longer.
     ///
     /// # Errors
     ///

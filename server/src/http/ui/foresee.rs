@@ -3,19 +3,17 @@
 
 use std::time::{Duration, Instant};
 
-use app::api;
 use app::backend::{Foresight, NameCheck};
 use axum::Json;
 use axum::extract::{RawQuery, State};
 
 use crate::application::progress_query::ProgressQuery;
-use crate::domain::estimate::{Basis, Estimate};
 use crate::domain::ports::event_store::StoreError;
 use crate::domain::ports::vsphere::VmTemplate;
 use crate::http::error::ApiError;
 use crate::http::guard::Asking;
 use crate::http::query::Params;
-use crate::http::{AppState, in_time};
+use crate::http::{AppState, convert, in_time};
 
 /// How many templates are foreseen: what a person looks at. The rest has no words beside it.
 const TEMPLATES_MAX: usize = 50;
@@ -58,25 +56,12 @@ async fn look(
     foresight.ahead = query.waiting().await?;
     let begun = Instant::now();
     for template in templates.iter().take(TEMPLATES_MAX) {
-        if let Some(estimate) = query.foresee(&template.name).await?.estimate {
-            foresight.usual.push((template.name.clone(), wire(&estimate)));
+        if let Some(estimate) = query.foresee(template).await?.estimate {
+            foresight.usual.push((template.name.clone(), convert::estimate(&estimate)));
         }
         if begun.elapsed() > FORESIGHT_MAX {
             break;
         }
     }
     Ok(())
-}
-
-fn wire(estimate: &Estimate) -> api::Estimate {
-    api::Estimate {
-        remaining_ms: estimate.remaining_ms,
-        low_ms: None,
-        high_ms: None,
-        samples: estimate.samples,
-        basis: match estimate.basis {
-            Basis::Template => api::Basis::Template,
-            Basis::All => api::Basis::All,
-        },
-    }
 }

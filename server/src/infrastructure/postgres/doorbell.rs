@@ -24,6 +24,10 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// without a word would else never be made anew.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
+/// The pause after a ring: when many write, their rings are few, and each costs every server a look. Who
+/// writes alone is heard at once.
+const RING_PAUSE: Duration = Duration::from_millis(2);
+
 /// How long one ring, and that question, may take before it is given up: the looks go on without it.
 const RING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -68,6 +72,7 @@ impl PgDoorbell {
             if let Err(error) = in_time(ring).await {
                 debug!(error = %error, "the doorbell could not be rung");
             }
+            tokio::time::sleep(RING_PAUSE).await;
         }
     }
 

@@ -15,13 +15,15 @@ use crate::domain::ids::{Owner, RequestId, VcenterId};
 use crate::domain::ports::vsphere::UndoneStep;
 use crate::domain::stage::VmProvisioningStage as Stage;
 
+mod told;
 mod values;
 
-use values::{FailureRecord, SpecRecord, ToldRecord};
+use told::{ToldRecord, ToldRecordV1};
+use values::{FailureRecord, SpecRecord};
 pub(super) use values::{NetworkRecord, VmRecord};
 
-/// The version in which every event is written today.
-pub const SCHEMA_VERSION: i32 = 1;
+/// The version in which every event is written today. Version 1 told an estimate without a range.
+pub const SCHEMA_VERSION: i32 = 2;
 
 /// Why a stored event cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -111,66 +113,79 @@ pub fn decode(
     payload: &Value,
 ) -> Result<(VmEvent, Told), DecodeError> {
     let event = match (name, version) {
-        ("VmRequested", 1) => {
+        ("VmRequested", 1 | 2) => {
             let Requested { spec, owner, slow_after_ms } = read(name, payload)?;
             let (spec, owner) = (spec.into_spec(request), Owner(owner));
             VmEvent::VmRequested { spec, owner, slow_after_ms }
         }
-        ("VmProvisioningStarted", 1) => {
+        ("VmProvisioningStarted", 1 | 2) => {
             let Started { attempt, vcenter, worker } = read(name, payload)?;
             VmEvent::VmProvisioningStarted { attempt, vcenter: VcenterId(vcenter), worker }
         }
-        ("VmProvisioningProgressUpdated", 1) => {
+        ("VmProvisioningProgressUpdated", 1 | 2) => {
             let ProgressUpdated { current_stage, details } = read(name, payload)?;
             let current_stage = stage(&current_stage)?;
             VmEvent::VmProvisioningProgressUpdated { current_stage, details }
         }
-        ("VmProvisioningTryFailed", 1) => {
+        ("VmProvisioningTryFailed", 1 | 2) => {
             let TryFailed { stage: word, failed_try, reason, next_at } = read(name, payload)?;
             let stage = stage(&word)?;
             VmEvent::VmProvisioningTryFailed { stage, failed_try, reason, next_at }
         }
-        ("VmProvisioningResumed", 1) => {
+        ("VmProvisioningResumed", 1 | 2) => {
             let Resumed { stage: word, worker, task } = read(name, payload)?;
             VmEvent::VmProvisioningResumed { stage: stage(&word)?, worker, task }
         }
-        ("VmProvisioned", 1) => {
+        ("VmProvisioned", 1 | 2) => {
             let Provisioned { vm } = read(name, payload)?;
             VmEvent::VmProvisioned { vm: vm.into() }
         }
-        ("VmProvisioningUndoStarted", 1) => {
+        ("VmProvisioningUndoStarted", 1 | 2) => {
             let Failed { failure } = read(name, payload)?;
             VmEvent::VmProvisioningUndoStarted { failure: failure.into_failure()? }
         }
-        ("VmProvisioningStepUndone", 1) => {
+        ("VmProvisioningStepUndone", 1 | 2) => {
             let StepUndone { step } = read(name, payload)?;
             VmEvent::VmProvisioningStepUndone { step: parse_step(&step)? }
         }
-        ("VmProvisioningFailed", 1) => {
+        ("VmProvisioningFailed", 1 | 2) => {
             let Failed { failure } = read(name, payload)?;
             VmEvent::VmProvisioningFailed { failure: failure.into_failure()? }
         }
-        ("VmProvisioningNeedsAttention", 1) => {
+        ("VmProvisioningNeedsAttention", 1 | 2) => {
             let NeedsAttention { failure, reason, left } = read(name, payload)?;
             let failure = failure.map(FailureRecord::into_failure).transpose()?;
             VmEvent::VmProvisioningNeedsAttention { failure, reason, left }
         }
-        ("VmProvisioningCancelRequested", 1) => {
+        ("VmProvisioningCancelRequested", 1 | 2) => {
             let CancelRequested { by } = read(name, payload)?;
             VmEvent::VmProvisioningCancelRequested { by: Owner(by) }
         }
-        ("VmProvisioningCancelled", 1) => {
+        ("VmProvisioningCancelled", 1 | 2) => {
             let Cancelled {} = read(name, payload)?;
             VmEvent::VmProvisioningCancelled
         }
-        ("VmProvisioningRetryRequested", 1) => {
+        ("VmProvisioningRetryRequested", 1 | 2) => {
             let RetryRequested { by, attempt } = read(name, payload)?;
             VmEvent::VmProvisioningRetryRequested { by: Owner(by), attempt }
         }
         _ => return Err(DecodeError::Unknown { name: name.to_owned(), version }),
     };
-    let WithTold { told } = read(name, payload)?;
-    Ok((event, told.map_or_else(|| Ok(Told::default()), TryInto::try_into)?))
+    Ok((event, told(name, version, payload)?))
+}
+
+/// What was told with an event, in the shape of its version.
+fn told(name: &str, version: i32, payload: &Value) -> Result<Told, DecodeError> {
+    #[derive(Deserialize)]
+    struct WithTold<T> {
+        told: Option<T>,
+    }
+    if version == 1 {
+        let WithTold::<ToldRecordV1> { told } = read(name, payload)?;
+        return told.map_or_else(|| Ok(Told::default()), TryInto::try_into);
+    }
+    let WithTold::<ToldRecord> { told } = read(name, payload)?;
+    told.map_or_else(|| Ok(Told::default()), TryInto::try_into)
 }
 
 fn to_value(event: impl Serialize, told: Option<ToldRecord>) -> Result<Value, serde_json::Error> {
@@ -289,9 +304,4 @@ struct Cancelled {}
 struct RetryRequested {
     by: String,
     attempt: u32,
-}
-
-#[derive(Deserialize)]
-struct WithTold {
-    told: Option<ToldRecord>,
 }

@@ -273,10 +273,11 @@ async fn project(
     for span in &projection.learn {
         sqlx::query!(
             "insert into stage_durations
-                 (request_id, stage, vcenter, template, cpus, memory_mib, duration_ms, finished_at)
+                 (request_id, stage, vcenter, template, cpus, memory_mib, duration_ms, finished_at,
+                  attempt, censored, ready)
              select r.id, $2, r.vcenter, r.template, r.cpus, r.memory_mib,
                     greatest(0, round(1000 * extract(epoch from l.recorded_at - e.recorded_at))::bigint),
-                    l.recorded_at
+                    l.recorded_at, $5, $6, r.status = 'ready'
              from vm_requests r
              join events e on e.request_id = r.id and e.seq = $3
              join events l on l.request_id = r.id and l.seq = $4
@@ -285,7 +286,9 @@ async fn project(
             request.0,
             span.stage.as_str(),
             signed(span.entered_seq)?,
-            signed(span.left_seq)?
+            signed(span.left_seq)?,
+            signed(span.attempt)?,
+            span.censored
         )
         .execute(&mut *connection)
         .await?;

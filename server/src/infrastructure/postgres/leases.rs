@@ -36,18 +36,22 @@ impl Leases for PgLeases {
         vcenter: Option<&VcenterId>,
         lease: Duration,
         limit: u32,
+        silent_for: Option<Duration>,
     ) -> Result<Vec<Claim>, StoreError> {
         let rows = sqlx::query!(
             r#"update vm_requests r
                set lease_owner = $1, lease_epoch = lease_epoch + 1,
                    lease_until = clock_timestamp() + $3::interval
                from (
-                   select id, lease_owner is not null as interrupted from vm_requests
+                   select id, lease_owner is not null as interrupted from vm_requests d
                    where status in ('queued', 'provisioning', 'undoing') and due_at <= clock_timestamp()
                      and (lease_until is null or lease_until <= clock_timestamp())
                      and ($2::text is null or vcenter is null or vcenter = $2)
+                     and ($5::interval is null or exists (
+                         select 1 from events e where e.request_id = d.id and e.seq = d.last_seq
+                           and e.recorded_at <= clock_timestamp() - $5::interval))
                    order by due_at, id limit $4
-                   for update skip locked
+                   for update of d skip locked
                ) due
                where r.id = due.id
                returning r.id, r.lease_epoch, r.vcenter, r.checkpoint as "checkpoint: Json<CheckpointRecord>",
@@ -55,7 +59,8 @@ impl Leases for PgLeases {
             worker,
             vcenter.map(|vcenter| vcenter.0.as_str()),
             interval(lease),
-            i64::from(limit)
+            i64::from(limit),
+            silent_for.map(interval)
         )
         .fetch_all(&self.pool)
         .await?;
@@ -120,6 +125,18 @@ impl Leases for PgLeases {
             sqlx::query!("update vm_requests set lease_until = null where lease_until is not null")
                 .execute(&self.pool)
                 .await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn end_pauses(&self, vcenter: Option<&VcenterId>) -> Result<u64, StoreError> {
+        let done = sqlx::query!(
+            "update vm_requests set due_at = clock_timestamp()
+             where status in ('queued', 'provisioning', 'undoing') and lease_until is null
+               and due_at > clock_timestamp() and ($1::text is null or vcenter is null or vcenter = $1)",
+            vcenter.map(|vcenter| vcenter.0.as_str())
+        )
+        .execute(&self.pool)
+        .await?;
         Ok(done.rows_affected())
     }
 

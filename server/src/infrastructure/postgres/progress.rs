@@ -1,6 +1,7 @@
 //! Reading what follows from the journal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -10,8 +11,9 @@ use uuid::Uuid;
 
 use super::event_record::{NetworkRecord, VmRecord};
 use super::event_store::recorded;
+use super::learned::LearnedCache;
 use super::{after, corrupt, unsigned};
-use crate::domain::estimate::{Basis, Learned, RUNS_MAX, Run};
+use crate::domain::estimate::Learned;
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{Owner, RequestId, VcenterId, Viewer};
 use crate::domain::ports::event_store::StoreError;
@@ -19,49 +21,20 @@ use crate::domain::ports::journal_tail::Horizon;
 use crate::domain::ports::progress::{
     ProgressRepository, RequestFilter, RequestRow, Since, StoredEvent, Tally,
 };
-use crate::domain::stage::VmProvisioningStage as Stage;
+use crate::domain::spec::VmSpec;
 use crate::domain::vm::VmStatus;
 
 /// The read models in PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct PgProgressRepository {
     pool: PgPool,
+    learned: Arc<LearnedCache>,
 }
 
 impl PgProgressRepository {
     /// The read models behind this pool.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool }
-    }
-
-    /// The newest finished runs of one template, or of all.
-    async fn runs(&self, vcenter: &str, template: Option<&str>) -> Result<Vec<Run>, StoreError> {
-        let rows = sqlx::query!(
-            "select request_id, stage, duration_ms from stage_durations
-             where vcenter = $1 and ($2::text is null or template = $2)
-             order by finished_at desc, request_id limit $3",
-            vcenter,
-            template,
-            i64::from(RUNS_MAX) * 5
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        // Newest first by each run's newest row: that is the stage it left last.
-        let mut order = Vec::new();
-        let mut runs: HashMap<Uuid, Run> = HashMap::new();
-        for row in rows {
-            let stage = Stage::parse(&row.stage).ok_or_else(|| corrupt(row.stage.clone()))?;
-            let duration =
-                u64::try_from(row.duration_ms).map_err(|_| corrupt("a negative time"))?;
-            let run = runs.entry(row.request_id).or_insert_with(|| {
-                order.push(row.request_id);
-                Run::default()
-            });
-            if let Some(slot) = run.stages_ms.get_mut(stage.index()) {
-                *slot = Some(duration);
-            }
-        }
-        Ok(order.iter().filter_map(|id| runs.remove(id)).collect())
+        Self { pool, learned: Arc::default() }
     }
 }
 
@@ -293,22 +266,36 @@ impl ProgressRepository for PgProgressRepository {
     async fn learned(
         &self,
         vcenter: Option<&VcenterId>,
-        template: &str,
-    ) -> Result<Learned, StoreError> {
-        let Some(vcenter) = vcenter else { return Ok(Learned::nothing()) };
-        let runs = self.runs(&vcenter.0, Some(template)).await?;
-        if !runs.is_empty() {
-            return Ok(Learned { basis: Basis::Template, runs });
-        }
-        let runs = self.runs(&vcenter.0, None).await?;
-        Ok(Learned { basis: Basis::All, runs })
+        spec: &VmSpec,
+    ) -> Result<Arc<Learned>, StoreError> {
+        self.learned.of(&self.pool, vcenter, spec).await
+    }
+
+    fn forget_learned(&self, vcenter: &VcenterId) {
+        self.learned.forget(vcenter);
+    }
+
+    async fn driven(&self, requests: &[RequestId]) -> Result<HashSet<RequestId>, StoreError> {
+        let ids: Vec<Uuid> = requests.iter().map(|request| request.0).collect();
+        let driven = sqlx::query_scalar!(
+            "select id from vm_requests where id = any($1) and lease_until > clock_timestamp()",
+            &ids
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(driven.into_iter().map(RequestId).collect())
     }
 
     async fn ahead(&self, request: RequestId) -> Result<u32, StoreError> {
         let ahead = sqlx::query_scalar!(
+            // In the order in which workers take them, whatever they are in the middle of.
             r#"select count(*) as "count!" from vm_requests other, vm_requests me
-               where me.id = $1 and other.status = 'queued' and other.lease_until is null
-                 and (other.due_at, other.id) < (me.due_at, me.id)"#,
+               where me.id = $1 and other.status in ('queued', 'provisioning', 'undoing')
+                 and other.due_at <= clock_timestamp()
+                 and (other.lease_until is null or other.lease_until <= clock_timestamp())
+                 and (me.lease_until is null or me.lease_until <= clock_timestamp())
+                 and (other.due_at, other.id) < (me.due_at, me.id)
+                 and (other.vcenter is null or me.vcenter is null or other.vcenter = me.vcenter)"#,
             request.0
         )
         .fetch_one(&self.pool)
@@ -336,11 +323,11 @@ impl ProgressRepository for PgProgressRepository {
         // The newest rows by their index; a request of which not every stage is among them is left out.
         let rows = sqlx::query_scalar!(
             r#"select sum(duration_ms)::bigint as "total!" from (
-                   select request_id, stage, duration_ms from stage_durations
-                   where vcenter = $1 and template = $2 and finished_at < $3
+                   select request_id, attempt, duration_ms from stage_durations
+                   where vcenter = $1 and template = $2 and finished_at < $3 and ready
                    order by finished_at desc limit $4
                ) newest
-               group by request_id having count(*) = $5"#,
+               group by request_id, attempt having count(*) = $5"#,
             vcenter.0,
             template,
             before,

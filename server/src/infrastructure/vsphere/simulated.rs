@@ -44,6 +44,10 @@ const PROGRESS_STEPS: u32 = 20;
 /// Progress is not reported more often than this, however quick the task.
 const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(50);
 
+/// From this mean time of a stage on the inventory is synced to the disk at each change, so that it
+/// outlives a power cut as the journal does: nobody notices the milliseconds.
+const SYNCED_FROM: Duration = Duration::from_secs(1);
+
 /// How the simulated vCenter behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SimulatedSettings {
@@ -121,11 +125,20 @@ impl SimulatedVcenter {
         let shared = Shared {
             clock: WallClock::start(),
             timing: Timing::new(settings.delay, settings.seed),
-            store: Store::open(data_dir)?,
+            store: Store::open(data_dir, settings.delay >= SYNCED_FROM)?,
             plans: Plans::default(),
             changes: watch::Sender::new(0),
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Takes the inventory for this server; false when another one works with it already.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be found out.
+    pub fn claim(&self) -> io::Result<bool> {
+        self.shared.store.lock()
     }
 
     /// The handle with which tests direct this vCenter.
@@ -200,6 +213,7 @@ impl Shared {
                 now,
                 timing: &self.timing,
                 task_fault: plan.task_fault(),
+                hangs: plan.hangs(),
                 holds_addresses: self.plans.holds_addresses(),
             };
             act(inventory, &rules)
@@ -215,6 +229,7 @@ impl Shared {
     /// after how long it wants to look again; a change in the inventory wakes it anyway.
     async fn wait<T: PartialEq>(
         &self,
+        operation: Operation,
         seen: Option<&T>,
         wait: Duration,
         look: impl Fn(&Inventory, Millis) -> Result<(T, Option<Duration>), ApiError>,
@@ -222,6 +237,7 @@ impl Shared {
         let end = Instant::now() + wait;
         let mut changes = self.changes.subscribe();
         loop {
+            self.plans.reach(operation)?;
             let (found, again) = self.look(&look)?;
             let left = end.saturating_duration_since(Instant::now());
             if seen != Some(&found) || left.is_zero() {
@@ -351,7 +367,7 @@ impl VcenterApi for SimulatedVcenter {
             let until_end = Duration::from_millis(found.ends.saturating_sub(now));
             Ok((found.info(now), Some(until_end.min(interval))))
         };
-        let info = shared.wait(seen, wait, look).await?;
+        let info = shared.wait(Operation::WaitForTask, seen, wait, look).await?;
         shared.plans.leave(&plan).await?;
         Ok(info)
     }
@@ -371,7 +387,7 @@ impl VcenterApi for SimulatedVcenter {
             let again = next.min().map(|at| Duration::from_millis(at.saturating_sub(now)));
             Ok((guest::guest(found, now), again))
         };
-        let info = shared.wait(seen, wait, look).await?;
+        let info = shared.wait(Operation::WaitForGuest, seen, wait, look).await?;
         shared.plans.leave(&plan).await?;
         Ok(info)
     }

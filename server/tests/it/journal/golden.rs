@@ -120,9 +120,20 @@ fn failure() -> Failure {
 
 /// What was told with each example.
 fn told() -> Told {
-    let estimate = Estimate { remaining_ms: 34_000, samples: 42, basis: Basis::Template };
     let typical_ms = [Some(900), Some(39_500), Some(6_100), Some(5_200), None];
-    Told { estimate: Some(estimate), typical_ms }
+    Told { estimate: Some(estimate()), typical_ms }
+}
+
+fn estimate() -> Estimate {
+    Estimate {
+        remaining_ms: 34_000,
+        low_ms: Some(21_000),
+        high_ms: Some(66_000),
+        samples: 42,
+        basis: Basis::Template,
+        average_ms: Some(37_500),
+        late: None,
+    }
 }
 
 fn read(file: &Path) -> Value {
@@ -172,11 +183,20 @@ fn every_file_decodes_and_comes_out_as_it_was() {
     assert!(count >= 13, "{count} files");
 }
 
+/// An estimate from before there were ranges stays a point.
+#[test]
+fn what_was_told_without_a_range_stays_without_one() {
+    let payload = read(&folder().join("VmProvisioningProgressUpdated.v1.json"));
+    let (_, old) = decode(REQUEST, "VmProvisioningProgressUpdated", 1, &payload).expect("it");
+    let point = Estimate { low_ms: None, high_ms: None, average_ms: None, ..estimate() };
+    assert_eq!(old, Told { estimate: Some(point), ..told() });
+}
+
 #[test]
 fn what_nobody_ever_wrote_is_refused() {
     let payload = read(&folder().join("VmProvisioned.v1.json"));
     assert!(decode(REQUEST, "VmProvisioned", 1, &payload).is_ok());
-    for (kind, version) in [("VmProvisioned", 0), ("VmProvisioned", 2), ("VmDeleted", 1)] {
+    for (kind, version) in [("VmProvisioned", 0), ("VmProvisioned", 3), ("VmDeleted", 1)] {
         let refused = decode(REQUEST, kind, version, &payload);
         let words = refused.expect_err("nobody wrote it").to_string();
         assert!(words.contains(kind) && words.contains(&version.to_string()), "{words}");

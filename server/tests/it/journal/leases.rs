@@ -24,7 +24,7 @@ async fn a_request_is_claimed_by_one_worker_until_its_lease_ends() {
     let request = accepted(&database.pool, "a").await;
     let claim = |worker: &'static str| {
         let leases = leases.clone();
-        async move { leases.claim(worker, None, LEASE, 10).await.expect("claims") }
+        async move { leases.claim(worker, None, LEASE, 10, None).await.expect("claims") }
     };
     let first = claim("one").await;
     assert_eq!((first.len(), first[0].request, first[0].epoch), (1, request, LeaseEpoch(1)));
@@ -54,7 +54,7 @@ async fn workers_that_ask_together_get_different_requests() {
     }
     let asking = (0..4).map(|number| {
         let leases = PgLeases::new(database.pool.clone());
-        tokio::spawn(async move { leases.claim(&format!("w{number}"), None, LEASE, 5).await })
+        tokio::spawn(async move { leases.claim(&format!("w{number}"), None, LEASE, 5, None).await })
     });
     let mut claimed = Vec::new();
     for asked in asking.collect::<Vec<_>>() {
@@ -62,7 +62,8 @@ async fn workers_that_ask_together_get_different_requests() {
         assert!(claims.len() <= 5, "no more than it has hands for");
         claimed.extend(claims.into_iter().map(|claim| claim.request));
     }
-    let rest = PgLeases::new(database.pool.clone()).claim("last", None, LEASE, 100).await.unwrap();
+    let rest =
+        PgLeases::new(database.pool.clone()).claim("last", None, LEASE, 100, None).await.unwrap();
     claimed.extend(rest.into_iter().map(|claim| claim.request));
     let together = claimed.len();
     claimed.sort_unstable();
@@ -84,9 +85,9 @@ async fn what_belongs_to_another_vcenter_is_not_claimed() {
             .unwrap();
     }
     let here = VcenterId("here".to_owned());
-    assert_eq!(leases.claim("w", Some(&here), LEASE, 10).await.unwrap().len(), 2);
+    assert_eq!(leases.claim("w", Some(&here), LEASE, 10, None).await.unwrap().len(), 2);
     let there = VcenterId("there".to_owned());
-    assert_eq!(leases.claim("w", Some(&there), LEASE, 10).await.unwrap().len(), 1);
+    assert_eq!(leases.claim("w", Some(&there), LEASE, 10, None).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -94,7 +95,7 @@ async fn a_checkpoint_is_found_by_the_next_holder_and_kept_by_no_earlier_one() {
     let database = TestDatabase::new().await;
     let leases = PgLeases::new(database.pool.clone());
     let request = accepted(&database.pool, "a").await;
-    leases.claim("one", None, LEASE, 1).await.unwrap();
+    leases.claim("one", None, LEASE, 1, None).await.unwrap();
     for operation in [
         TaskOperation::Clone,
         TaskOperation::Reconfigure,
@@ -115,7 +116,7 @@ async fn a_checkpoint_is_found_by_the_next_holder_and_kept_by_no_earlier_one() {
         let other = Checkpoint::default();
         assert!(!leases.save_checkpoint(request, earlier, &other).await.unwrap());
         leases.release(request, epoch, back(Duration::ZERO)).await.unwrap();
-        let claims = leases.claim("next", None, LEASE, 1).await.unwrap();
+        let claims = leases.claim("next", None, LEASE, 1, None).await.unwrap();
         assert_eq!(claims[0].checkpoint, checkpoint);
     }
 }
@@ -125,9 +126,9 @@ async fn work_that_is_handed_back_for_later_is_not_claimed_before() {
     let database = TestDatabase::new().await;
     let leases = PgLeases::new(database.pool.clone());
     let request = accepted(&database.pool, "a").await;
-    leases.claim("one", None, LEASE, 1).await.unwrap();
+    leases.claim("one", None, LEASE, 1, None).await.unwrap();
     leases.release(request, LeaseEpoch(1), back(LEASE)).await.unwrap();
-    assert_eq!(leases.claim("one", None, LEASE, 1).await.unwrap(), []);
+    assert_eq!(leases.claim("one", None, LEASE, 1, None).await.unwrap(), []);
     let due_in: f64 = sqlx::query_scalar(
         "select extract(epoch from due_at - clock_timestamp())::float8 from vm_requests",
     )
@@ -142,7 +143,7 @@ async fn work_that_did_not_come_to_its_end_is_known_as_interrupted() {
     let database = TestDatabase::new().await;
     let leases = PgLeases::new(database.pool.clone());
     let request = accepted(&database.pool, "a").await;
-    let claim = async || leases.claim("w", None, LEASE, 1).await.unwrap().remove(0);
+    let claim = async || leases.claim("w", None, LEASE, 1, None).await.unwrap().remove(0);
     assert!(!claim().await.interrupted, "nobody had it before");
     leases.release(request, LeaseEpoch(1), back(Duration::ZERO)).await.unwrap();
     assert!(!claim().await.interrupted, "its holder had come to an end");
@@ -160,8 +161,8 @@ async fn work_that_is_handed_back_for_later_is_due_at_once_when_its_journal_has_
     let database = TestDatabase::new().await;
     let leases = PgLeases::new(database.pool.clone());
     let request = accepted(&database.pool, "a").await;
-    leases.claim("w", None, LEASE, 1).await.unwrap();
+    leases.claim("w", None, LEASE, 1, None).await.unwrap();
     let knew_nothing = HandBack { known_seq: 0, ..back(LEASE) };
     leases.release(request, LeaseEpoch(1), knew_nothing).await.unwrap();
-    assert_eq!(leases.claim("w", None, LEASE, 1).await.unwrap().len(), 1);
+    assert_eq!(leases.claim("w", None, LEASE, 1, None).await.unwrap().len(), 1);
 }

@@ -75,6 +75,28 @@ async fn transactions_that_commit_in_another_order_than_they_began_are_both_told
     until_nothing_is_told(&tail, one, &third.horizon).await;
 }
 
+/// Transaction numbers are compared as numbers: 100 comes after 99, though not in a dictionary.
+#[tokio::test]
+async fn numbers_of_transactions_grow_longer() {
+    let database = TestDatabase::new().await;
+    let (short, long) = (accepted(&database.pool, "a").await, accepted(&database.pool, "b").await);
+    for (request, xid) in [(short, "99"), (long, "100")] {
+        sqlx::query("update events set xid = $2::text::xid8 where request_id = $1")
+            .bind(request.0)
+            .bind(xid)
+            .execute(&database.pool)
+            .await
+            .expect("an event of long ago");
+    }
+    let tail = tail(&database);
+    let since = async |xid: &str| look(&tail, Some(&Horizon(xid.to_owned()))).await;
+    let both = since("99").await;
+    assert_eq!((head(&both, short), head(&both, long)), (Some(1), Some(1)));
+    let later = since("100").await;
+    assert_eq!((head(&later, short), head(&later, long)), (None, Some(1)));
+    assert_eq!(since("101").await.heads, []);
+}
+
 #[tokio::test]
 async fn what_is_rolled_back_is_never_told() {
     let database = TestDatabase::new().await;

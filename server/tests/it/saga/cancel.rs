@@ -106,8 +106,7 @@ async fn a_clone_that_runs_is_cancelled_in_vcenter_too() {
     let world = World::with_delay(FOR_EVER).await;
     let server = world.server().await;
     let id = server.ask("a", TEMPLATE).await.id;
-    let mut stream = server.stream(id).await;
-    stream.until_event("live").await;
+    world.task_runs(id).await;
     cancel(&server, id).await;
     let steps = server.ended(id).await;
     assert_eq!(undone(&steps), [("cancel clone", UndoState::Done)]);
@@ -124,7 +123,7 @@ async fn a_task_that_cannot_be_cancelled_is_waited_for() {
     script.fail(Operation::CancelTask, 1, Failure::Refused(fault("MethodNotFound")));
     let server = world.server().await;
     let id = server.ask("a", TEMPLATE).await.id;
-    server.stream(id).await.until_event("live").await;
+    world.task_runs(id).await;
     cancel(&server, id).await;
     eventually("the refusal", async || {
         script.calls().iter().any(|call| call.operation == Operation::CancelTask).then_some(())

@@ -27,10 +27,10 @@ async fn retry(api: &Api, id: Uuid) {
     assert_eq!((request.id, request.vm), (id, None));
 }
 
-/// How many durations were learned from a request, and their sum in milliseconds.
+/// How many durations were learned from a request that became ready, and their sum in milliseconds.
 async fn learned(world: &World, id: Uuid) -> (i64, i64) {
     let sums = "select count(*), coalesce(sum(duration_ms), 0)::bigint
-                from stage_durations where request_id = $1";
+                from stage_durations where request_id = $1 and ready";
     sqlx::query_as(sums).bind(id).fetch_one(&world.database.pool).await.expect("the sums")
 }
 
@@ -105,7 +105,15 @@ async fn attempts_add_up() {
     }
     server.ended(id).await;
     assert_numbered_in_order(&server.history(id).await);
-    assert_eq!(learned(&world, id).await, (0, 0), "no failed attempt teaches");
+    assert_eq!(learned(&world, id).await, (0, 0), "no failed attempt counts as a good one");
+    let broken_off = "select attempt from stage_durations
+                      where request_id = $1 and censored and stage = 'CONFIGURING' order by attempt";
+    let broken_off: Vec<i32> = sqlx::query_scalar(broken_off)
+        .bind(id)
+        .fetch_all(&world.database.pool)
+        .await
+        .expect("the attempts");
+    assert_eq!(broken_off, [1, 2, 3, 4], "each says that the stage would have taken longer");
 }
 
 #[tokio::test]

@@ -77,8 +77,7 @@ async fn the_next_server_says_where_it_went_on_and_that_it_is_the_same_task() {
     let world = World::with_delay(Duration::from_secs(3_600)).await;
     let killed = world.server().await;
     let id = killed.ask("a", TEMPLATE).await.id;
-    let mut stream = killed.stream(id).await;
-    stream.until_event("live").await;
+    world.task_runs(id).await;
     killed.kill();
     world.end_leases().await;
     let next = world.server().await;
@@ -169,7 +168,7 @@ async fn what_a_dead_server_was_driving_is_taken_over_when_its_lease_has_run_out
 #[tokio::test]
 async fn a_server_that_is_stopped_hands_its_work_back_at_once() {
     let world = World::new().await;
-    // A lease that nobody would wait for.
+    // A lease that nobody would wait for: what goes on in time has not waited for it.
     let stopped = world.server_with(&["--lease", "10m"]).await;
     let pause = world.script().pause_at(Operation::Customize);
     let (request, pause) = held(&world, &stopped, pause).await;

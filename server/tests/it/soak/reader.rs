@@ -29,13 +29,15 @@ pub(super) struct Log {
     pub(super) resets: u32,
 }
 
-/// What is wrong with what readers saw, in all.
+/// What is wrong with what readers saw and vCenter holds, in all.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Findings {
     pub(super) lost: u32,
     pub(super) out_of_order: u32,
     pub(super) duplicate: u32,
     pub(super) resets: u32,
+    /// VMs with our mark that nobody asked for, or more than one of a request.
+    pub(super) extra_vms: u32,
 }
 
 impl Findings {

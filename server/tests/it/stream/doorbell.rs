@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use server::infrastructure::vsphere::simulated::Operation;
 
 use crate::saga::story::STORY;
+use crate::support::proxy::Proxy;
 use crate::support::server::TEMPLATE;
 use crate::support::sse::{Frame, numbered};
 use crate::support::{EventStream, World, eventually};
@@ -104,4 +105,48 @@ async fn events_arrive_although_the_connection_that_listens_is_killed() {
     let mut stream = watched.stream(id).await;
     let told = with_delays(&world, &mut stream).await;
     assert!(median(&told) < AT_ONCE, "{told:?}");
+}
+
+/// How the connection that listens is lost.
+#[derive(Debug, Clone, Copy)]
+enum Loss {
+    Reset,
+    BlackHole,
+}
+
+/// Nothing is lost with it, and it is made anew: at once after a reset, and once it was silent for too
+/// long where nothing says that it is gone.
+async fn lose_the_ear(loss: Loss) {
+    let world = World::with_delay(Duration::from_millis(300)).await;
+    let proxy = Proxy::new(&world.database.options);
+    let (asked, watched) = (world.server().await, world.server_at(&proxy.url(), &[]).await);
+    watched.ready().await;
+    let first = both_listen(&world, &[]).await;
+    let id = asked.ask("a", TEMPLATE).await.id;
+    let begin = format!("{}.0", watched.epoch(id).await);
+    let mut stream = watched.stream_after(id, &begin).await;
+    let mut frames = stream.until_seq(3).await;
+    match loss {
+        Loss::Reset => proxy.cut_listening(),
+        Loss::BlackHole => proxy.kill_listening(),
+    }
+    frames.extend(stream.rest().await);
+    let numbers: Vec<u32> = numbered(&frames).iter().filter_map(Frame::seq).collect();
+    let all = u32::try_from(STORY.len()).expect("small");
+    assert_eq!(numbers, (1..=all).collect::<Vec<_>>(), "{loss:?}: each once, in order");
+    assert!(frames.iter().all(|frame| frame.name() != "degraded"), "the journal was there");
+    eventually("another ear", async || {
+        listeners(&world).await.iter().any(|pid| !first.contains(pid)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_arrive_although_the_connection_that_listens_is_reset() {
+    lose_the_ear(Loss::Reset).await;
+}
+
+#[tokio::test]
+async fn events_arrive_although_the_connection_that_listens_has_died_without_a_word() {
+    lose_the_ear(Loss::BlackHole).await;
 }

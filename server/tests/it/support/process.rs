@@ -1,6 +1,6 @@
 //! The real program as a process of its own, which can be killed.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::Path;
@@ -34,7 +34,12 @@ impl Deref for Program {
 impl Program {
     /// Starts it with this data folder and these settings, on a free port.
     pub(crate) async fn start(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut child = command(data_dir, settings).spawn().expect("the program runs");
+        Self::start_by(command(data_dir, settings)).await
+    }
+
+    /// The same for a command of the caller's, whose standard error is piped.
+    pub(crate) async fn start_by(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("the program runs");
         let (sender, mut address) = watch::channel(None);
         let log = Arc::new(Mutex::new(String::new()));
         let (lines, kept) = (child.stderr.take().expect("its standard error"), log.clone());
@@ -70,6 +75,25 @@ impl Program {
         eventually(words, async || self.log().contains(words).then_some(())).await;
     }
 
+    /// Writes a line to its standard input, which is piped.
+    pub(crate) fn tell(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("its standard input");
+        writeln!(input, "{line}").expect("it listens");
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn until_it_ends(&mut self) -> ExitStatus {
+        in_time("the program's end", async {
+            loop {
+                if let Some(status) = self.child.try_wait().expect("its state") {
+                    return status;
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        })
+        .await
+    }
+
     /// `kill -9`, and waits until it is gone.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it was running");
@@ -90,15 +114,7 @@ impl Program {
     /// Sends it a signal that ends it; returns how it ended.
     pub(crate) async fn end_by(mut self, signal: Signal) -> ExitStatus {
         self.signal(signal);
-        in_time("the program's end", async {
-            loop {
-                if let Some(status) = self.child.try_wait().expect("its state") {
-                    return status;
-                }
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-        })
-        .await
+        self.until_it_ends().await
     }
 }
 

@@ -15,6 +15,9 @@ use tokio::task::JoinHandle;
 /// What sqlx sends to commit a transaction (a simple query).
 const COMMIT: &[u8] = b"COMMIT\0";
 
+/// What sqlx sends to listen (in a simple or an extended query).
+const LISTEN: &[u8] = b"LISTEN \"";
+
 /// How the link is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Link {
@@ -37,6 +40,8 @@ pub(crate) struct Proxy {
 #[derive(Debug)]
 struct Shared {
     link: watch::Sender<Link>,
+    /// The link of connections that listen, beside that.
+    listening: watch::Sender<Link>,
     loses_a_commit: AtomicBool,
 }
 
@@ -47,8 +52,11 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 impl Proxy {
     /// A link to this PostgreSQL.
     pub(crate) fn new(upstream: &PgConnectOptions) -> Self {
-        let shared =
-            Shared { link: watch::Sender::new(Link::Up), loses_a_commit: AtomicBool::new(false) };
+        let shared = Shared {
+            link: watch::Sender::new(Link::Up),
+            listening: watch::Sender::new(Link::Up),
+            loses_a_commit: AtomicBool::new(false),
+        };
         let folder = tempfile::Builder::new().prefix("pg").tempdir().expect("a temporary folder");
         let mut proxy =
             Self { folder, upstream: upstream.clone(), shared: Arc::new(shared), accepting: None };
@@ -73,6 +81,16 @@ impl Proxy {
     /// Lets nothing through any more, and says nothing.
     pub(crate) fn die(&self) {
         self.shared.link.send_replace(Link::Dead);
+    }
+
+    /// Breaks the connections that listen now.
+    pub(crate) fn cut_listening(&self) {
+        self.shared.listening.send_replace(Link::Cut);
+    }
+
+    /// Lets nothing through any more on the connections that listen now, and says nothing.
+    pub(crate) fn kill_listening(&self) {
+        self.shared.listening.send_replace(Link::Dead);
     }
 
     /// Takes new connections again.
@@ -138,14 +156,22 @@ async fn exchange(
     server: &mut dyn Socket,
 ) -> std::io::Result<()> {
     let (mut asked, mut answered) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    let mut listens: Option<watch::Receiver<Link>> = None;
     loop {
         tokio::select! {
+            link = changed(&mut listens) => match link {
+                Link::Up | Link::Cut => return Ok(()),
+                Link::Dead => std::future::pending().await,
+            },
             read = client.read(&mut asked) => {
                 let asked = asked.get(..read?).unwrap_or_default();
                 if asked.is_empty() {
                     return Ok(());
                 }
                 server.write_all(asked).await?;
+                if asked.windows(LISTEN.len()).any(|bytes| bytes == LISTEN) {
+                    listens = Some(shared.listening.subscribe());
+                }
                 let commits = asked.windows(COMMIT.len()).any(|bytes| bytes == COMMIT);
                 if commits && shared.loses_a_commit.swap(false, Ordering::SeqCst) {
                     // The reply comes when the transaction is durable.
@@ -162,6 +188,14 @@ async fn exchange(
             }
         }
     }
+}
+
+/// Waits until something becomes of the connections that listen, of which this may be one.
+async fn changed(listens: &mut Option<watch::Receiver<Link>>) -> Link {
+    let Some(link) = listens else { return std::future::pending().await };
+    // An error says that the test is over.
+    link.changed().await.ok();
+    *link.borrow_and_update()
 }
 
 async fn connect(upstream: &PgConnectOptions) -> std::io::Result<Box<dyn Socket>> {

@@ -133,6 +133,22 @@ impl World {
         .await;
     }
 
+    /// Waits until a task of vCenter's is known to run for this request. What is told live is not
+    /// repeated, so whoever listens too late would wait for it in vain.
+    pub(crate) async fn task_runs(&self, request: Uuid) {
+        let runs =
+            "select jsonb_typeof(checkpoint->'task') = 'object' from vm_requests where id = $1";
+        eventually("a task in vCenter", async || {
+            let runs: Option<bool> = sqlx::query_scalar(runs)
+                .bind(request)
+                .fetch_one(&self.database.pool)
+                .await
+                .expect("a row");
+            runs.unwrap_or(false).then_some(())
+        })
+        .await;
+    }
+
     /// Lets every lease run out now, as time would. For leases that nobody renews any more.
     pub(crate) async fn end_leases(&self) {
         sqlx::query("update vm_requests set lease_until = clock_timestamp()")
@@ -226,7 +242,7 @@ impl Drop for TestServer {
 }
 
 /// The adapter over the test's vCenter, at a pace that does not make tests wait.
-fn connect(config: &Config, vcenter: Arc<dyn VcenterApi>) -> Vsphere {
+pub(crate) fn connect(config: &Config, vcenter: Arc<dyn VcenterApi>) -> Vsphere {
     let deadlines = Deadlines {
         clone: config.vsphere_clone_timeout,
         customize: config.vsphere_customize_timeout,

@@ -1,10 +1,9 @@
-//! Values within payloads: a wish, a VM, a failure, an estimate.
+//! Values within payloads: a wish, a VM, a failure.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{DecodeError, stage};
-use crate::domain::estimate::{Basis, Estimate, Told};
 use crate::domain::event::Failure;
 use crate::domain::ids::{MoRef, RequestId};
 use crate::domain::ports::vsphere::VmProvisioningResult;
@@ -134,62 +133,5 @@ impl FailureRecord {
     pub(super) fn into_failure(self) -> Result<Failure, DecodeError> {
         let Self { code, reason, retryable, .. } = self;
         Ok(Failure { stage: stage(&self.stage)?, code, reason, retryable })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ToldRecord {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    estimate: Option<EstimateRecord>,
-    /// By the place of the stage among those that take time.
-    typical_ms: [Option<u64>; 5],
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EstimateRecord {
-    remaining_ms: u64,
-    samples: u32,
-    basis: String,
-}
-
-impl ToldRecord {
-    pub(super) fn is_empty(&self) -> bool {
-        self.estimate.is_none() && self.typical_ms.iter().all(Option::is_none)
-    }
-}
-
-impl From<&Told> for ToldRecord {
-    fn from(told: &Told) -> Self {
-        let estimate = told.estimate.map(|Estimate { remaining_ms, samples, basis }| {
-            EstimateRecord { remaining_ms, samples, basis: basis_word(basis).to_owned() }
-        });
-        Self { estimate, typical_ms: told.typical_ms }
-    }
-}
-
-impl TryFrom<ToldRecord> for Told {
-    type Error = DecodeError;
-
-    fn try_from(record: ToldRecord) -> Result<Self, DecodeError> {
-        let estimate = record
-            .estimate
-            .map(|EstimateRecord { remaining_ms, samples, basis }| {
-                let basis = [Basis::Template, Basis::All]
-                    .into_iter()
-                    .find(|known| basis_word(*known) == basis)
-                    .ok_or(DecodeError::Word(basis))?;
-                Ok(Estimate { remaining_ms, samples, basis })
-            })
-            .transpose()?;
-        Ok(Self { estimate, typical_ms: record.typical_ms })
-    }
-}
-
-fn basis_word(basis: Basis) -> &'static str {
-    match basis {
-        Basis::Template => "template",
-        Basis::All => "all",
     }
 }

@@ -23,6 +23,7 @@ struct PlanState {
     failures: Vec<PlannedFailure>,
     calls: VecDeque<Call>,
     hold_addresses: bool,
+    away: bool,
 }
 
 /// Where a call is held.
@@ -71,6 +72,19 @@ impl Plans {
         self.lock().hold_addresses = true;
     }
 
+    /// See `Script::go_away` and `Script::come_back`.
+    pub(super) fn set_away(&self, away: bool) {
+        self.lock().away = away;
+    }
+
+    /// An error while nothing is answered.
+    pub(super) fn reach(&self, operation: Operation) -> Result<(), ApiError> {
+        if self.lock().away {
+            return Err(lost(operation, "the connection was refused"));
+        }
+        Ok(())
+    }
+
     /// See `Script::calls`.
     pub(super) fn calls(&self) -> Vec<Call> {
         self.lock().calls.iter().cloned().collect()
@@ -113,6 +127,7 @@ impl Plans {
             state.take_failure(operation)
         };
         self.hold(operation, Point::Before).await;
+        self.reach(operation)?;
         match failure {
             Some(Failure::Unreachable) => Err(lost(operation, "the connection was refused")),
             Some(Failure::Certificate) => Err(ApiError::Certificate {
@@ -121,9 +136,8 @@ impl Plans {
             Some(Failure::Refused(fault)) => {
                 Err(ApiError::Fault { operation: operation.as_str(), fault })
             }
-            failure @ (Some(Failure::ReplyLost | Failure::TaskFails(_)) | None) => {
-                Ok(Plan { operation, failure })
-            }
+            failure @ (Some(Failure::ReplyLost | Failure::TaskFails(_) | Failure::TaskHangs)
+            | None) => Ok(Plan { operation, failure }),
         }
     }
 
@@ -167,6 +181,11 @@ impl PlanState {
 }
 
 impl Plan {
+    /// Whether the task of this call is not to end.
+    pub(super) fn hangs(&self) -> bool {
+        self.failure == Some(Failure::TaskHangs)
+    }
+
     /// The fault in which the task of this call is to end, if a script says so.
     pub(super) fn task_fault(&self) -> Option<Fault> {
         match &self.failure {

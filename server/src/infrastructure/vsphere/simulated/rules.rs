@@ -17,6 +17,9 @@ use crate::infrastructure::vsphere::api::{
 const RECONFIGURE_SHARE: f64 = 0.4;
 const CUSTOMIZE_SHARE: f64 = 0.6;
 
+/// How long a task takes that hangs: a hundred years, in milliseconds.
+const FOR_EVER: Millis = 100 * 365 * 24 * 3_600 * 1_000;
+
 /// The circumstances of one call.
 #[derive(Debug)]
 pub(super) struct Rules<'a> {
@@ -24,6 +27,8 @@ pub(super) struct Rules<'a> {
     pub(super) timing: &'a Timing,
     /// The fault in which the task is to end, if a script says so.
     pub(super) task_fault: Option<Fault>,
+    /// Whether the task is not to end, if a script says so.
+    pub(super) hangs: bool,
     pub(super) holds_addresses: bool,
 }
 
@@ -67,7 +72,13 @@ impl Rules<'_> {
             self.timing.draw(1.0)
         };
         let effect = Effect::Clone(Box::new(vm));
+        let takes = self.takes(takes);
         Ok(inventory.start(self.now, takes, number, effect, self.task_fault.clone()))
+    }
+
+    /// How long a task takes that usually takes so long.
+    fn takes(&self, usually: Millis) -> Millis {
+        if self.hangs { FOR_EVER } else { usually }
     }
 
     /// A task that cannot be cancelled refuses it; one that has ended does not mind.
@@ -154,7 +165,7 @@ impl Rules<'_> {
         if found.powered_on {
             return Err(wrong_power_state(Operation::PowerOn, found));
         }
-        let takes = self.timing.draw(1.0);
+        let takes = self.takes(self.timing.draw(1.0));
         let from = self.now.saturating_add(takes);
         let settings = found.pending.as_ref().unwrap_or(&found.settings);
         let held = self.holds_addresses && settings.address.is_none();
@@ -192,7 +203,8 @@ impl Rules<'_> {
         fault: Option<Fault>,
     ) -> MoRef {
         let fault = self.task_fault.clone().or(fault);
-        inventory.start(self.now, self.timing.draw(share), target, effect, fault)
+        let takes = self.takes(self.timing.draw(share));
+        inventory.start(self.now, takes, target, effect, fault)
     }
 }
 

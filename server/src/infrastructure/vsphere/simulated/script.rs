@@ -100,6 +100,8 @@ pub enum Failure {
     Refused(Fault),
     /// The task starts, and ends in this fault. Only for operations that start one.
     TaskFails(Fault),
+    /// The task starts, and does not end. Only for operations that start one.
+    TaskHangs,
     /// The server's certificate is not trusted.
     Certificate,
 }
@@ -191,6 +193,17 @@ impl Script {
     /// Makes the next `times` calls of this operation fail. Plans for one operation queue up.
     pub fn fail(&self, operation: Operation, times: u32, failure: Failure) {
         self.shared.plans.fail(operation, times, failure);
+    }
+
+    /// From now on nobody gets an answer, as when vCenter is down; its tasks go on.
+    pub fn go_away(&self) {
+        self.shared.plans.set_away(true);
+        self.shared.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Calls are answered again.
+    pub fn come_back(&self) {
+        self.shared.plans.set_away(false);
     }
 
     /// From now on DHCP gives no guest an address: [`give_addresses`](Self::give_addresses) does.

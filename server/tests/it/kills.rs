@@ -1,0 +1,7 @@
+//! Real processes that die, or only seem to, at every point at which something may be half done.
+
+mod frozen;
+mod matrix;
+mod points;
+mod ports;
+mod victim;
