@@ -12,9 +12,10 @@ pub use insights::{
     Calibration, FailureReason, Insights, Slowest, Spread, StageTimes, TemplateTimes,
 };
 
-#[cfg(feature = "ssr")]
-use crate::api::Items;
-use crate::api::{FieldError, Progress, Request, StageEvent, Status, Template};
+use crate::api::{
+    Estimate, FieldError, Progress, Request, StageEvent, Status, Template, Timestamp,
+    VirtualMachine,
+};
 
 /// What a page knows of the server beyond its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,8 @@ pub struct ListQuery {
     pub status: Option<Status>,
     /// Only those made from this template.
     pub template: Option<String>,
+    /// Only those that this person asked for.
+    pub owner: Option<String>,
     /// Only those with this text in their name.
     pub q: Option<String>,
     /// The cursor of the page before.
@@ -53,6 +56,33 @@ pub struct ListedRequest {
     pub progress: Progress,
 }
 
+/// A page of the board.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoardPage {
+    /// Its rows, newest first.
+    pub rows: Vec<ListedRequest>,
+    /// What to give as `after` for the next page; none on the last one.
+    pub next: Option<String>,
+    /// Where the board's stream goes on from after these rows.
+    pub last_event_id: String,
+    /// Now, by the server's clock.
+    pub server_time: Timestamp,
+    /// How many requests there are; only on the first page.
+    pub tally: Option<Tally>,
+}
+
+/// How many requests there are, whatever their status, of those that the list is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Of each status that there is, in the order of a request's life.
+    pub statuses: Vec<(Status, u32)>,
+    /// The templates that requests were made from, in the order of their names.
+    pub templates: Vec<String>,
+    /// Who has asked, in the order of their names.
+    pub owners: Vec<String>,
+}
+
 /// Everything that the page of one request shows first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestDetail {
@@ -60,8 +90,48 @@ pub struct RequestDetail {
     pub request: Request,
     /// How far it is, as of now (`server_time` is set).
     pub progress: Progress,
+    /// The VM and how to go to it, once it is ready.
+    pub finished: Option<Finished>,
     /// The id of the newest event that `progress` knows, to go on from: `<epoch>.<seq>`.
     pub last_event_id: String,
+}
+
+/// A VM that is ready, and how to go to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// The VM.
+    pub vm: VirtualMachine,
+    /// The line for a shell.
+    pub ssh: String,
+    /// Its page in vCenter; none in the simulated one.
+    pub vcenter: Option<String>,
+    /// How it compares with earlier ones, when there are enough.
+    pub rank: Option<Rank>,
+}
+
+/// How a finished request compares with earlier ones of its template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rank {
+    /// How many of them took longer, in percent.
+    pub percent: u32,
+    /// How many they are.
+    pub runs: u32,
+}
+
+/// What can be said before a VM is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Foresight {
+    /// How many requests wait for a worker.
+    pub ahead: u32,
+    /// How long VMs of each template usually take, by its name, where that is known.
+    pub usual: Vec<(String, Estimate)>,
+}
+
+/// Whether a name is free.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameCheck {
+    /// By whom it is taken, for a person.
+    pub taken: Option<String>,
 }
 
 /// Everything that the replay of one request shows.
@@ -110,6 +180,8 @@ pub struct NewRequestForm {
     pub templates: Vec<Template>,
     /// Why there are none, when vCenter could not be asked.
     pub templates_problem: Option<String>,
+    /// How long it usually takes, and how many wait.
+    pub foresight: Foresight,
     /// The limits beside the fields.
     pub site: Site,
 }
@@ -130,8 +202,8 @@ pub trait Backend: Send + Sync {
     /// What every page shows in its frame.
     fn site(&self) -> Site;
 
-    /// A page of the list, newest first.
-    async fn requests(&self, query: ListQuery) -> Result<Items<ListedRequest>, PageError>;
+    /// A page of the board.
+    async fn requests(&self, query: ListQuery) -> Result<BoardPage, PageError>;
 
     /// One request with its progress.
     async fn request(&self, id: &str) -> Result<RequestDetail, PageError>;

@@ -7,9 +7,8 @@ pub(crate) mod notifications;
 use std::cell::OnceCell;
 
 use js_sys::{Array, Date, Function, Intl, Object, Reflect};
+use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
-
-use crate::api::{Request, VirtualMachine};
 
 /// How long an answer to one question may take before it counts as none, in milliseconds.
 const ANSWER_MAX_MS: u32 = 8_000;
@@ -125,10 +124,47 @@ pub(crate) async fn copy(text: &str) -> bool {
     window.navigator().clipboard().write_text(text).await.is_ok()
 }
 
-/// Asks for the VM of a request that is ready.
-pub(crate) async fn vm_of(request_path: &str) -> Option<VirtualMachine> {
-    let body = body(&get(request_path).await?).await?;
-    serde_json::from_str::<Request>(&body).ok()?.vm
+/// What the server answers at this address, if it answers as it should.
+pub(crate) async fn read_json<T: DeserializeOwned>(address: &str) -> Option<T> {
+    serde_json::from_str(&read_text(address).await?).ok()
+}
+
+/// The same as text.
+pub(crate) async fn read_text(address: &str) -> Option<String> {
+    body(&get(address).await?).await
+}
+
+/// A question to the server that can be given up.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    /// None where the browser cannot give up: then the answer is not waited for.
+    controller: Option<web_sys::AbortController>,
+}
+
+impl Question {
+    /// A question that is still to be asked.
+    pub(crate) fn new() -> Self {
+        Self { controller: web_sys::AbortController::new().ok() }
+    }
+
+    /// Asks. `None` also when it was given up.
+    pub(crate) async fn read_json<T: DeserializeOwned>(&self, address: &str) -> Option<T> {
+        let init = web_sys::RequestInit::new();
+        if let Some(controller) = &self.controller {
+            init.set_signal(Some(&controller.signal()));
+        }
+        let asked = web_sys::window()?.fetch_with_str_and_init(address, &init);
+        let response: web_sys::Response = asked.await.ok()?.dyn_into().ok()?;
+        let text = body(&response).await.filter(|_| response.ok())?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Gives it up.
+    pub(crate) fn give_up(&self) {
+        if let Some(controller) = &self.controller {
+            controller.abort();
+        }
+    }
 }
 
 /// Asks how far a request is: the id of the newest event in the answer, and the answer.

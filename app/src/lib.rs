@@ -17,6 +17,11 @@ pub mod api;
 #[allow(unreachable_pub, reason = "it is exported below")]
 mod app;
 pub mod backend;
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(dead_code, reason = "the server only renders; a browser listens, and the tests")
+)]
+mod board;
 #[cfg(feature = "hydrate")]
 mod browser;
 #[allow(unreachable_pub, reason = "the component macro writes `pub` where `pub(crate)` was meant")]

@@ -24,8 +24,12 @@ mod watch;
 mod tests;
 
 #[cfg(feature = "hydrate")]
+pub(crate) use clock::ServerClock;
+#[cfg(feature = "hydrate")]
 pub(crate) use connection::keep_true;
 pub(crate) use keeper::Link;
+#[cfg(feature = "hydrate")]
+pub(crate) use keeper::{Keeper, Stream as StreamTodo, Todo};
 pub(crate) use message::{EventId, Message};
 #[cfg(feature = "hydrate")]
 pub(crate) use vm::ask_for_vm;

@@ -19,10 +19,10 @@ mod query;
 mod remaining;
 mod size;
 mod stage;
-#[cfg(feature = "ssr")]
 mod summary;
 mod timeline;
 mod tone;
+mod usual;
 
 pub(crate) use duration::{duration, elapsed};
 pub(crate) use failure::{
@@ -57,10 +57,10 @@ pub(crate) use remaining::{
 };
 pub(crate) use size::{cpus, memory, with_thousands};
 pub(crate) use stage::{announcement, stage_key, state_key, state_words, step_label};
-#[cfg(feature = "ssr")]
 pub(crate) use summary::summary;
 pub(crate) use timeline::{
     NOT_KNOWN, TIMELINE, TIMELINE_STAGE, TIMELINE_TOOK, TIMELINE_USUALLY, WATCH_AGAIN,
     attempt_facts, next_try,
 };
 pub(crate) use tone::{Tone, tone};
+pub(crate) use usual::{compared, foreseen, usually_takes};

@@ -30,7 +30,7 @@ use crate::config::Config;
 use crate::domain::ports::journal_tail::JournalTail;
 use crate::http::frames::{Epoch, ProtocolFrames};
 use crate::http::serve::Limits;
-use crate::http::{AppState, router, serve};
+use crate::http::{AppState, MachineLinks, router, serve};
 use crate::infrastructure::postgres::MIGRATOR;
 use crate::infrastructure::postgres::embedded::EmbeddedPostgres;
 use crate::infrastructure::vsphere::soap::SoapClient;
@@ -299,6 +299,10 @@ impl Parts {
             shutdown: shutdown.clone(),
             vcenter_name: name.into(),
             simulated,
+            machine_links: MachineLinks {
+                ssh_user: config.ssh_user,
+                vcenter: config.vsphere_url.as_ref().filter(|_| !simulated).and_then(vcenter_ui),
+            },
             site_dir: site_dir(config.site_dir),
         };
         Self { storage, shutdown, state, saga, feed, vcenter, connections_max, wait_for_database }
@@ -414,6 +418,15 @@ impl Parts {
         }
         info!("http://{address} is ready, with the {}", self.state.vcenter_name);
     }
+}
+
+/// The address of vCenter's own pages, beside its SDK.
+fn vcenter_ui(sdk: &url::Url) -> Option<String> {
+    let mut address = sdk.join("/ui").ok()?;
+    // Whatever stands before the host is nobody's business.
+    address.set_username("").ok()?;
+    address.set_password(None).ok()?;
+    Some(address.to_string())
 }
 
 /// Where the page's files are: as set, else beside the program, as installed, else beside its folder,

@@ -129,6 +129,10 @@ pub struct Config {
     #[arg(long, env = "STAGEWATCH_MEMORY_MIB", default_value = "256-1048576", value_parser = range)]
     pub memory_mib: RangeInclusive<u32>,
 
+    /// The user in the `ssh` line of a finished VM [default: none, so that ssh's own settings decide].
+    #[arg(long, env = "STAGEWATCH_SSH_USER", value_parser = ssh_user)]
+    pub ssh_user: Option<String>,
+
     /// How the log looks [default: pretty on a terminal, else json].
     #[arg(long, env = "STAGEWATCH_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -149,6 +153,9 @@ pub enum LogFormat {
 
 /// The shortest lease: below it a renewal that is late by a moment loses the work.
 const LEASE_MIN: Duration = Duration::from_secs(1);
+
+/// The longest user name of Linux.
+const SSH_USER_CHARS_MAX: usize = 32;
 
 /// What [`Config::read`] ends with when the server is not to be started.
 #[derive(Debug)]
@@ -245,6 +252,16 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
     humantime::parse_duration(text)
         .map_err(|_| "give a time with its unit, as 500ms, 15s or 10m".to_owned())
+}
+
+/// A POSIX user name, so that the line that is copied into a shell is nothing but an `ssh` line.
+fn ssh_user(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let is_one = text.len() <= SSH_USER_CHARS_MAX
+        && text.chars().all(is_plain)
+        && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let wrong = || "give a user name of letters, digits, `_`, `-` and `.`".to_owned();
+    is_one.then(|| text.to_owned()).ok_or_else(wrong)
 }
 
 fn range(text: &str) -> Result<RangeInclusive<u32>, String> {

@@ -46,6 +46,7 @@ pub mod ui;
 
 use error::ApiError;
 use frames::Epoch;
+pub use ui::MachineLinks;
 
 /// How long the application may take to begin its answer before the client is told that PostgreSQL is
 /// away: the 503 is promised within 3 s.
@@ -77,6 +78,8 @@ pub struct AppState {
     pub vcenter_name: Arc<str>,
     /// Whether it is the simulated one.
     pub simulated: bool,
+    /// Where a finished VM is reached.
+    pub machine_links: MachineLinks,
     /// Where the page's files are.
     pub site_dir: PathBuf,
 }

@@ -8,7 +8,11 @@ use crate::viewer::Viewer;
 #[component]
 pub(crate) fn Copy(
     /// What is copied.
+    #[prop(optional)]
     text: String,
+    /// The address of what is copied, when the text is not on the page.
+    #[prop(optional)]
+    source: Option<String>,
     /// What it is, for those who cannot see what the button stands beside.
     what: &'static str,
 ) -> impl IntoView {
@@ -17,13 +21,18 @@ pub(crate) fn Copy(
     let copy = move |_| {
         #[cfg(feature = "hydrate")]
         {
-            let text = text.clone();
+            let (text, source) = (text.clone(), source.clone());
             leptos::task::spawn_local(async move {
+                let text = match source {
+                    Some(source) => crate::browser::read_text(&source).await,
+                    None => Some(text),
+                };
+                let Some(text) = text else { return };
                 is_copied.set(crate::browser::copy(&text).await);
             });
         }
         #[cfg(not(feature = "hydrate"))]
-        let _unused = (&text, is_copied);
+        let _unused = (&text, &source, is_copied);
     };
     let can_copy = move || {
         #[cfg(feature = "hydrate")]

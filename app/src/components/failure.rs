@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::Copy;
 use crate::{
     api::{Failure, Request},
     live::Watch,
@@ -20,16 +21,21 @@ pub(crate) fn FailureStory(
         let failure = progress.failure.clone()?;
         Some((failure, words::what_was_undone(progress)))
     });
-    let again = again(&request);
+    let (again, report) = (again(&request), format!("{}/report", request.links.page));
     move || {
         failure.with(|failure| {
             let (failure, undone) = failure.as_ref()?;
-            Some(story(failure, undone.clone(), again.clone()))
+            Some(story(failure, undone.clone(), again.clone(), report.clone()))
         })
     }
 }
 
-fn story(failure: &Failure, undone: Option<String>, again: String) -> impl IntoView + use<> {
+fn story(
+    failure: &Failure,
+    undone: Option<String>,
+    again: String,
+    report: String,
+) -> impl IntoView + use<> {
     let has_ended = undone.is_some();
     let (reason, advice) = (failure.reason.clone(), words::advice(failure));
     view! {
@@ -41,6 +47,10 @@ fn story(failure: &Failure, undone: Option<String>, again: String) -> impl IntoV
             <p class="failure-advice">{advice}</p>
             {has_ended.then(|| view! {
                 <p class="actions"><a class="button" href=again>"Change and ask again"</a></p>
+                <p class="failure-report">
+                    <a href=report.clone()>"Report for support"</a>
+                    <Copy source=report what="the report"/>
+                </p>
             })}
         </section>
     }

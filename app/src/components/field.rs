@@ -16,6 +16,9 @@ pub(crate) fn Field(
     value: RwSignal<String>,
     /// What is wrong with it, if anything.
     error: Option<String>,
+    /// What is said of it while it is typed; empty for nothing.
+    #[prop(optional)]
+    remark: Option<Signal<String>>,
     /// Whether it holds a number.
     #[prop(optional)]
     is_number: bool,
@@ -64,6 +67,10 @@ pub(crate) fn Field(
                 node_ref=input
             />
             {error.map(|error| view! { <p class="field-error" id=format!("{name}-error")>{error}</p> })}
+            // Always there, since a region that comes with its content is not announced.
+            {remark.map(|remark| view! {
+                <p class="field-remark" id=format!("{name}-remark") role="status">{move || remark.get()}</p>
+            })}
             <p class="field-hint" id=format!("{name}-hint")>{move || hint.get()}</p>
         </div>
     }

@@ -3,12 +3,9 @@
 use leptos::prelude::*;
 
 use super::Copy;
-use crate::{
-    api::{Status, VirtualMachine},
-    live::Watch,
-};
+use crate::{api::Status, backend::Finished, live::Watch, words};
 
-/// The finished VM and its address to copy. Nothing before.
+/// The finished VM, its address and how to go to it. Nothing before.
 #[component]
 pub(crate) fn Machine(
     /// The request.
@@ -17,11 +14,11 @@ pub(crate) fn Machine(
     let is_ready = watch.memo(|progress| progress.status == Status::Ready);
     move || {
         is_ready.get().then(|| {
-            let vm = watch.vm.get();
+            let finished = watch.finished.get();
             view! {
                 <section class="machine" aria-label="The VM">
-                    {match vm {
-                        Some(vm) => machine(vm).into_any(),
+                    {match finished {
+                        Some(finished) => machine(finished).into_any(),
                         None => view! { <p>"Asking for its address..."</p> }.into_any(),
                     }}
                 </section>
@@ -30,15 +27,28 @@ pub(crate) fn Machine(
     }
 }
 
-fn machine(vm: VirtualMachine) -> impl IntoView {
+fn machine(finished: Finished) -> impl IntoView {
+    let Finished { vm, ssh, vcenter, rank } = finished;
+    let in_vcenter = match vcenter {
+        Some(address) => view! {
+            <a href=address rel="noreferrer" target="_blank">{vm.moref}" in vCenter"</a>
+        }
+        .into_any(),
+        None => vm.moref.into_any(),
+    };
     view! {
         <p class="machine-address">
             <code class="address">{vm.ip_address.clone()}</code>
             <Copy text=vm.ip_address what="the address"/>
         </p>
+        <p class="machine-address">
+            <code class="ssh">{ssh.clone()}</code>
+            <Copy text=ssh what="the ssh line"/>
+        </p>
         <dl class="facts-list">
             <div><dt>"Host name"</dt><dd>{vm.hostname}</dd></div>
-            <div><dt>"In vCenter"</dt><dd>{vm.moref}</dd></div>
+            <div><dt>"In vCenter"</dt><dd>{in_vcenter}</dd></div>
         </dl>
+        {rank.map(|rank| view! { <p class="machine-rank">{words::compared(rank)}</p> })}
     }
 }

@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use crate::{api::Template, words};
+use crate::{
+    api::{Estimate, Template},
+    words,
+};
 
 /// The templates that vCenter has, each with what it needs.
 #[component]
@@ -15,6 +18,8 @@ pub(crate) fn TemplateChoice(
     problem: Option<String>,
     /// What is wrong with the choice, if anything.
     error: Option<String>,
+    /// How long VMs of each template usually take, by its name, where that is known.
+    usual: Vec<(String, Estimate)>,
     /// Called with the template that is chosen.
     #[prop(into)]
     on_choose: Callback<Template>,
@@ -34,6 +39,8 @@ pub(crate) fn TemplateChoice(
                 format!("{} GiB disk", words::with_thousands(template.disk_gib)),
             ];
             let (name, guest) = (template.name.clone(), template.guest.clone());
+            let known = usual.iter().find(|(of, _)| *of == name);
+            let usually = known.map(|(_, estimate)| words::usually_takes(estimate));
             view! {
                 <label class="choice">
                     <input
@@ -48,6 +55,7 @@ pub(crate) fn TemplateChoice(
                     <span class="choice-name">{name}</span>
                     <span class="choice-guest">{guest}</span>
                     <span class="choice-facts">{facts.join(" · ")}</span>
+                    {usually.map(|usually| view! { <span class="choice-usual">{usually}</span> })}
                 </label>
             }
         }

@@ -1,11 +1,16 @@
 //! The form that asks for a VM: a plain HTML form, which works without JavaScript. With it, the size
 //! follows the template and a second click does nothing.
 
+#[cfg(feature = "hydrate")]
+use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
+
+#[cfg(feature = "hydrate")]
+use crate::backend::NameCheck;
 
 use crate::{
     api::{FieldError, Template},
-    backend::{NewRequestForm, Site},
+    backend::{Foresight, NewRequestForm, Site},
     components::{Field, SummaryOfErrors, TemplateChoice},
     viewer::Viewer,
     words,
@@ -28,7 +33,8 @@ pub(crate) fn RequestForm(
     /// What the server knows about it.
     form: NewRequestForm,
 ) -> impl IntoView {
-    let NewRequestForm { draft, errors, problem, templates, templates_problem, site } = form;
+    let NewRequestForm { draft, errors, problem, templates, templates_problem, .. } = form;
+    let NewRequestForm { foresight: Foresight { ahead, usual }, site, .. } = form;
     let (viewer, is_sent) = (Viewer::of_island(), RwSignal::new(false));
     // A browser may show the page again as it was left, with the button as it was.
     #[cfg(feature = "hydrate")]
@@ -37,8 +43,21 @@ pub(crate) fn RequestForm(
         move || shown.remove()
     });
     let (cpus, memory) = (RwSignal::new(draft.cpus), RwSignal::new(draft.memory_mib));
-    let on_choose = propose_size(cpus, memory, &templates, &draft.template);
-    let name = RwSignal::new(draft.name);
+    let chosen = RwSignal::new(draft.template.clone());
+    let propose = propose_size(cpus, memory, &templates, &draft.template);
+    let on_choose = Callback::new(move |template: Template| {
+        chosen.set(template.name.clone());
+        propose.run(template);
+    });
+    let (name, taken) = (RwSignal::new(draft.name), RwSignal::new(None));
+    check_while_typing(name, taken);
+    let foreseen = {
+        let usual = usual.clone();
+        move || {
+            let known = usual.iter().find(|(of, _)| *of == chosen.get());
+            words::foreseen(known.map(|(_, estimate)| estimate), ahead)
+        }
+    };
     let limits = Limits::of(&site);
     let error = |field: &str| message(&errors, field);
     let memory_hint = Signal::derive(move || {
@@ -61,12 +80,13 @@ pub(crate) fn RequestForm(
             >
                 <input type="hidden" name="key" value=draft.key autocomplete="off"/>
                 <div class="card form">
-                    <Field name="name" label="Name" hint=NAME_HINT value=name error=error("name") is_required=true max_chars=63/>
+                    <Field name="name" label="Name" hint=NAME_HINT value=name error=error("name") remark=remark(taken) is_required=true max_chars=63/>
                     <TemplateChoice
                         templates
                         chosen=draft.template
                         problem=templates_problem
                         error=error("template")
+                        usual
                         on_choose
                     />
                     <div class="form-pair">
@@ -75,6 +95,7 @@ pub(crate) fn RequestForm(
                     </div>
                     <Network draft=(draft.network_name, draft.ip_address, draft.gateway) errors/>
                 </div>
+                <p class="foresight" role="status">{foreseen}</p>
                 <p class="actions">
                     <button class="button" data-kind="main" disabled=move || is_sent.get()>
                         {move || if is_sent.get() { "Asking..." } else { "Ask for it" }}
@@ -83,6 +104,53 @@ pub(crate) fn RequestForm(
                 </p>
             </form>
         </div>
+    }
+}
+
+/// What is said of a name that is taken.
+fn remark(taken: RwSignal<Option<String>>) -> Signal<String> {
+    Signal::derive(move || taken.get().map(|by| format!("Taken: {by}.")).unwrap_or_default())
+}
+
+/// The pause in typing after which a name is looked up.
+#[cfg(feature = "hydrate")]
+const TYPING_PAUSE: std::time::Duration = std::time::Duration::from_millis(300);
+
+/// Looks up whether a name is free, while it is typed. Only help: nothing waits for it, and the server
+/// checks again what is sent.
+#[cfg_attr(not(feature = "hydrate"), expect(unused_variables, reason = "nobody types on a server"))]
+fn check_while_typing(name: RwSignal<String>, taken: RwSignal<Option<String>>) {
+    #[cfg(feature = "hydrate")]
+    {
+        let asked = StoredValue::new_local(None::<(TimeoutHandle, crate::browser::Question)>);
+        Effect::new(move |is_later: Option<()>| {
+            let typed = name.get().trim().to_owned();
+            // What was asked before is not of this name.
+            asked.update_value(|asked| {
+                if let Some((pause, question)) = asked.take() {
+                    pause.clear();
+                    question.give_up();
+                }
+            });
+            taken.set(None);
+            // What came with the page was checked by the server.
+            if is_later.is_none() || typed.is_empty() {
+                return;
+            }
+            let question = crate::browser::Question::new();
+            let asking = question.clone();
+            let address = format!("/ui/name?name={}", words::in_query(&typed));
+            let look = move || {
+                leptos::task::spawn_local(async move {
+                    let answer: Option<NameCheck> = asking.read_json(&address).await;
+                    if let Some(check) = answer {
+                        taken.set(check.taken);
+                    }
+                });
+            };
+            let pause = set_timeout_with_handle(look, TYPING_PAUSE).ok();
+            asked.set_value(pause.map(|pause| (pause, question)));
+        });
     }
 }
 

@@ -100,6 +100,6 @@ fn stay_true(watch: Watch, request: &Request) {
                 });
             }
         });
-        Effect::new(move |_| crate::live::ask_for_vm(watch, &links.this));
+        Effect::new(move |_| crate::live::ask_for_vm(watch, &links.page));
     }
 }

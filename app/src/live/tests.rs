@@ -17,7 +17,8 @@ fn state() -> LiveState {
     }))
     .unwrap();
     let progress = sample::progress();
-    LiveState::new(&RequestDetail { request, progress, last_event_id: "e1.4".to_owned() })
+    let last_event_id = "e1.4".to_owned();
+    LiveState::new(&RequestDetail { request, progress, finished: None, last_event_id })
 }
 
 /// The progress of the sample, one stage further.

@@ -13,18 +13,18 @@ const PAUSE: Duration = Duration::from_secs(2);
 const TRIES_MAX: u32 = 10;
 
 /// Asks for the VM of a request that has become ready. To be run as an effect: it follows the status.
-pub(crate) fn ask_for_vm(watch: Watch, request_path: &str) {
+pub(crate) fn ask_for_vm(watch: Watch, page: &str) {
     let is_ready = watch.state.with(|state| state.progress.status == Status::Ready);
-    if is_ready && watch.vm.with_untracked(Option::is_none) {
-        ask(watch, request_path.to_owned(), TRIES_MAX);
+    if is_ready && watch.finished.with_untracked(Option::is_none) {
+        ask(watch, format!("/ui{page}/finished"), TRIES_MAX);
     }
 }
 
-fn ask(watch: Watch, request_path: String, tries: u32) {
+fn ask(watch: Watch, address: String, tries: u32) {
     spawn_local(async move {
-        match browser::vm_of(&request_path).await {
-            Some(vm) => watch.vm.set(Some(vm)),
-            None if tries > 1 => set_timeout(move || ask(watch, request_path, tries - 1), PAUSE),
+        match browser::read_json(&address).await {
+            Some(finished) => watch.finished.set(Some(finished)),
+            None if tries > 1 => set_timeout(move || ask(watch, address, tries - 1), PAUSE),
             None => {}
         }
     });

@@ -4,8 +4,8 @@ use leptos::prelude::*;
 
 use super::{Link, LiveState};
 use crate::{
-    api::{Progress, StageEvent, Timestamp, VirtualMachine},
-    backend::RequestDetail,
+    api::{Progress, StageEvent, Timestamp},
+    backend::{Finished, RequestDetail},
     measure, words,
 };
 
@@ -21,7 +21,7 @@ pub(crate) struct Watch {
     /// The state of the connection.
     pub(crate) link: RwSignal<Link>,
     /// The finished VM. Progress does not carry it, so it is asked for once the request is ready.
-    pub(crate) vm: RwSignal<Option<VirtualMachine>>,
+    pub(crate) finished: RwSignal<Option<Finished>>,
 }
 
 impl Watch {
@@ -35,7 +35,7 @@ impl Watch {
             now_ms: RwSignal::new(now_ms),
             heard_ms: RwSignal::new(now_ms),
             link: RwSignal::new(link),
-            vm: RwSignal::new(detail.request.vm.clone()),
+            finished: RwSignal::new(detail.finished.clone()),
         }
     }
 
@@ -47,7 +47,7 @@ impl Watch {
             now_ms: RwSignal::new(now_ms),
             heard_ms: RwSignal::new(now_ms),
             link: RwSignal::new(Link::Ended),
-            vm: RwSignal::new(None),
+            finished: RwSignal::new(None),
         }
     }
 

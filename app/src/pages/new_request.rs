@@ -74,7 +74,7 @@ fn propose(form: &mut NewRequestForm) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Site;
+    use crate::backend::{Foresight, Site};
 
     fn form(draft: Draft) -> NewRequestForm {
         let template = |name: &str, cpus, memory_mib| Template {
@@ -91,6 +91,7 @@ mod tests {
             problem: None,
             templates: vec![template("small", 1, 1_024), template("big", 128, 8_192)],
             templates_problem: None,
+            foresight: Foresight::default(),
             site: Site {
                 vcenter: String::new(),
                 simulated: true,

@@ -90,7 +90,7 @@ pub(crate) fn remaining_in_title(outlook: &Outlook) -> Option<String> {
 }
 
 /// `About 1–2 minutes`, `About 40 s`, `Under 2 minutes`.
-fn span_words(low_ms: u64, high_ms: u64) -> String {
+pub(super) fn span_words(low_ms: u64, high_ms: u64) -> String {
     let (low, high, unit, unit_of_one) = if high_ms < SECONDS_UP_TO_MS {
         let step = step_s(high_ms);
         (low_ms / 1_000 / step * step, up_to(high_ms, step), "s", "s")

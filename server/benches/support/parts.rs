@@ -30,7 +30,7 @@ use server::domain::stage::VmProvisioningStage as Stage;
 use server::domain::vm::Command;
 use server::http::frames::{Epoch, ProtocolFrames};
 use server::http::serve::Limits;
-use server::http::{AppState, router, serve};
+use server::http::{AppState, MachineLinks, router, serve};
 use server::infrastructure::clock::PostgresClock;
 use server::infrastructure::postgres::doorbell::PgDoorbell;
 use server::infrastructure::postgres::event_store::PgEventStore;
@@ -173,6 +173,7 @@ pub async fn compose(config: &Config, pool: &PgPool, folder: &Path, rings: bool)
         shutdown: shutdown.clone(),
         vcenter_name: "simulated vCenter".into(),
         simulated: true,
+        machine_links: MachineLinks::default(),
         site_dir: folder.to_owned(),
     };
     let address = serve(state).await;

@@ -12,21 +12,33 @@ use super::breaker::VcenterOutage;
 use super::feed::{BoardReader, Feed, Subscription, Unnumbered};
 use super::vcenter::CurrentVcenter;
 use super::vcenter_health::VcenterHealth;
-use crate::domain::estimate::{Learned, Told};
+use crate::domain::estimate::{Learned, Position, Told};
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{RequestId, VcenterId, Viewer};
 use crate::domain::ports::clock::Clock;
 use crate::domain::ports::event_store::{EventStore, StoreError};
 use crate::domain::ports::journal_tail::Horizon;
 use crate::domain::ports::progress::{
-    ProgressRepository, RequestFilter, RequestRow, Since, StoredEvent,
+    ProgressRepository, RequestFilter, RequestRow, Since, StoredEvent, Tally,
 };
+use crate::domain::ports::vsphere::VmTemplate;
+use crate::domain::spec::VmSpec;
+use crate::domain::stage::VmProvisioningStage as Stage;
 use crate::domain::timeline::Timeline;
 use crate::domain::vm::VmStatus;
 
 /// How many events a reader of the board that comes back is told again: some 3 MiB, and more than happens
 /// in a minute's outage. One that has missed more reads the list anew, which is less.
 const MISSED_EVENTS_MAX: u32 = 1_000;
+
+/// How many earlier requests a finished one is compared with: as many as the estimate learns from.
+const RANK_RUNS_MAX: u32 = 200;
+
+/// With fewer a comparison says nothing.
+const RANK_RUNS_MIN: u32 = 5;
+
+/// How many kinds of requests are counted: seven statuses of a hundred templates, and some more.
+const TALLIES_MAX: u32 = 1_000;
 
 /// How many transactions before its horizon a reader is told again. After a crash PostgreSQL may give a
 /// number again that only a transaction had which came to nothing, and horizons were told above it.
@@ -65,6 +77,24 @@ pub enum Missed {
     TooMuch,
     /// It has seen more than there is: that was another journal.
     Unknown,
+}
+
+/// How a finished request compares with earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rank {
+    /// How many of them took longer, in percent, rounded down.
+    pub faster_than_percent: u32,
+    /// How many they are.
+    pub runs: u32,
+}
+
+impl Rank {
+    fn of(own_ms: u64, others_ms: &[u64]) -> Option<Self> {
+        let runs = u32::try_from(others_ms.len()).ok().filter(|runs| *runs >= RANK_RUNS_MIN)?;
+        let slower = others_ms.iter().filter(|other| **other > own_ms).count();
+        let percent = 100 * slower / others_ms.len();
+        Some(Self { faster_than_percent: u32::try_from(percent).ok()?, runs })
+    }
 }
 
 /// Why nothing moves, beyond what the journal says.
@@ -118,6 +148,63 @@ impl ProgressQuery {
         filter: &RequestFilter,
     ) -> Result<Vec<RequestRow>, StoreError> {
         self.repository.requests(viewer, filter).await
+    }
+
+    /// What is told of a request for this template, of its own size, that nobody has asked for yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn foresee(&self, template: &VmTemplate) -> Result<Told, StoreError> {
+        let spec = VmSpec {
+            request_id: RequestId(uuid::Uuid::nil()),
+            name: String::new(),
+            template: template.name.clone(),
+            cpus: template.cpus,
+            memory_mib: template.memory_mib,
+            network: None,
+        };
+        let learned = self.repository.learned(self.vcenter.known().as_ref(), &spec).await?;
+        Ok(learned.tell(Position::In(Stage::Created, 0)))
+    }
+
+    /// How many requests wait for a worker.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn waiting(&self) -> Result<u32, StoreError> {
+        self.repository.waiting().await
+    }
+
+    /// How this finished request compares with those of its template that were finished before it; `None`
+    /// while there are too few to compare with.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn rank(&self, timeline: &Timeline) -> Result<Option<Rank>, StoreError> {
+        let (Some(vcenter), Some(ended_at)) = (&timeline.vcenter, timeline.ended_at) else {
+            return Ok(None);
+        };
+        let stages = timeline.stages.iter();
+        let own: u64 = stages.filter_map(|times| times.duration_ms()).sum();
+        let template = &timeline.spec.template;
+        let others = self.repository.totals(vcenter, template, ended_at, RANK_RUNS_MAX).await?;
+        Ok(Rank::of(own, &others))
+    }
+
+    /// How many requests there are, by status, template and owner.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn tally(
+        &self,
+        viewer: &Viewer,
+        filter: &RequestFilter,
+    ) -> Result<Vec<Tally>, StoreError> {
+        self.repository.tally(viewer, filter, TALLIES_MAX).await
     }
 
     /// How far one request is.
@@ -390,5 +477,21 @@ impl ProgressQuery {
     fn other_vcenter(&self, timeline: &Timeline, theirs: Option<&VcenterId>) -> Option<Hold> {
         let ours = self.vcenter.known()?;
         (*theirs? != ours && !timeline.status.has_ended()).then_some(Hold::OtherVcenter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finished_request_is_compared_with_enough_earlier_ones_only() {
+        assert_eq!(Rank::of(1, &[2, 2, 2, 2]), None);
+        let others = [10, 20, 30, 40, 50];
+        for (own_ms, faster_than_percent) in [(5, 100), (10, 80), (35, 40), (50, 0), (99, 0)] {
+            let expected = Some(Rank { faster_than_percent, runs: 5 });
+            assert_eq!(Rank::of(own_ms, &others), expected, "{own_ms}");
+        }
+        assert_eq!(Rank::of(1, &[0, 2, 2, 2, 2, 2]).map(|rank| rank.faster_than_percent), Some(83));
     }
 }

@@ -20,7 +20,7 @@ use crate::domain::ports::event_store::{
 };
 use crate::domain::ports::progress::ProgressRepository;
 use crate::domain::ports::vsphere::{VmTemplate, VsphereError, VspherePort};
-use crate::domain::spec::{InvalidField, RawSpec, SpecLimits, VmSpec};
+use crate::domain::spec::{InvalidField, RawSpec, SpecLimits, VmSpec, is_vm_name};
 use crate::domain::stage::VmProvisioningStage as Stage;
 use crate::domain::vm::{Command, DecideError, VmAggregate, decide};
 
@@ -249,6 +249,22 @@ impl Requests {
             self.health.answered();
         }
         matches!(asked, Ok(Ok(true)))
+    }
+
+    /// By whom a name is taken, for a person; `None` also for what can be no name, and when vCenter
+    /// does not say in time.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn name_taken(&self, name: &str) -> Result<Option<&'static str>, StoreError> {
+        if !is_vm_name(name) {
+            return Ok(None);
+        }
+        if self.repository.name_is_living(name).await? {
+            return Ok(Some(NAME_OF_REQUEST));
+        }
+        Ok(self.name_is_in_use(name).await.then_some(NAME_OF_VM))
     }
 
     /// The wrong fields of a wish, all at once.

@@ -173,6 +173,11 @@ fn within(
     valid
 }
 
+/// Whether a VM may have this name.
+pub fn is_vm_name(name: &str) -> bool {
+    vm_name_error(name).is_none()
+}
+
 /// RFC 1123: the name becomes the guest's host name, so it must be one DNS label.
 fn vm_name_error(name: &str) -> Option<String> {
     if name.is_empty() {

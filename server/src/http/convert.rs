@@ -384,7 +384,8 @@ pub fn request_of(timeline: &Timeline) -> api::Request {
     }
 }
 
-fn virtual_machine(vm: &VmProvisioningResult) -> api::VirtualMachine {
+/// A finished VM.
+pub fn virtual_machine(vm: &VmProvisioningResult) -> api::VirtualMachine {
     api::VirtualMachine {
         moref: vm.moref.0.clone(),
         instance_uuid: vm.instance_uuid,

@@ -90,7 +90,7 @@ pub(super) async fn list(
     Ok(Json(Items { items: rows.iter().map(convert::request).collect(), next }))
 }
 
-fn known_status(word: &str) -> Option<&'static str> {
+pub(super) fn known_status(word: &str) -> Option<&'static str> {
     api::Status::ALL.into_iter().map(api::Status::as_str).find(|known| *known == word)
 }
 

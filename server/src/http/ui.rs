@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use app::api::{self, FieldError, Items};
+use app::api::{self, FieldError};
 use app::backend::{
-    Backend, Draft, Insights, ListQuery, ListedRequest, NewRequestForm, PageError, ReplayDetail,
+    Backend, BoardPage, Draft, Insights, ListQuery, NewRequestForm, PageError, ReplayDetail,
     RequestDetail, Site,
 };
 use async_trait::async_trait;
@@ -22,12 +22,19 @@ use uuid::Uuid;
 use super::error::ApiError;
 use super::guard::Asking;
 use super::query::LIMIT_MAX;
-use super::requests::{page, request_id};
+use super::requests::request_id;
 use super::{AppState, body, convert, in_time};
 use crate::application::requests::{Accepted, ChangeError, RequestError};
 use crate::domain::ids::{Owner, RequestId, Viewer};
 use crate::domain::ports::progress::{RequestFilter, RequestRow};
 use crate::domain::spec::{MEMORY_STEP_MIB, RawNetwork, RawSpec};
+
+mod board;
+mod finished;
+mod foresee;
+mod report;
+
+pub use finished::MachineLinks;
 
 /// How many requests the list shows at once.
 const LIST_ROWS: u32 = 50;
@@ -56,6 +63,10 @@ pub fn routes(state: &AppState, options: &LeptosOptions) -> Router<AppState> {
     });
     Router::new()
         .route("/requests", get(async || Redirect::temporary("/")).post(submit))
+        .route("/ui/board", get(board::rows))
+        .route("/ui/name", get(foresee::name))
+        .route("/ui/requests/{id}/finished", get(finished::finished))
+        .route("/requests/{id}/report", get(report::report))
         .route("/requests/{id}/cancel", post(cancel))
         .route("/requests/{id}/retry", post(retry))
         .leptos_routes_with_context(state, routes, context, move || {
@@ -76,7 +87,7 @@ impl Backend for PageBackend {
         self.state.site()
     }
 
-    async fn requests(&self, query: ListQuery) -> Result<Items<ListedRequest>, PageError> {
+    async fn requests(&self, query: ListQuery) -> Result<BoardPage, PageError> {
         self.state.ready_or_503()?;
         let after = query.after.as_deref().map(request_id).transpose();
         let after = after.map_err(|_| PageError {
@@ -86,26 +97,12 @@ impl Backend for PageBackend {
         let filter = RequestFilter {
             status: query.status.map(api::Status::as_str),
             template: query.template,
-            owner: None,
+            owner: query.owner,
             name_contains: query.q,
             after,
             limit: LIST_ROWS,
         };
-        let (rows, next, progress) = in_time(async {
-            let (rows, next) = page(&self.state, &self.viewer, filter).await?;
-            let progress = self.state.query.progress_of(&self.viewer, &rows).await?;
-            Ok::<_, ApiError>((rows, next, progress))
-        })
-        .await??;
-        let items = rows
-            .iter()
-            .filter_map(|row| {
-                let progress = progress.iter().find(|now| now.timeline.request == row.id)?;
-                let (request, progress) = (convert::request(row), convert::progress_now(progress));
-                Some(ListedRequest { request, progress })
-            })
-            .collect();
-        Ok(Items { items, next })
+        Ok(in_time(board::board_page(&self.state, &self.viewer, filter, true)).await??)
     }
 
     async fn request(&self, id: &str) -> Result<RequestDetail, PageError> {
@@ -115,6 +112,7 @@ impl Backend for PageBackend {
         let progress = progress.ok_or_else(ApiError::no_such_request)?;
         Ok(RequestDetail {
             request: convert::request_of(&progress.timeline),
+            finished: in_time(finished::of_timeline(&self.state, &progress.timeline)).await??,
             last_event_id: self.state.epoch.id(progress.timeline.seq),
             progress: convert::progress_now(&progress),
         })
@@ -158,9 +156,11 @@ impl Backend for PageBackend {
     async fn new_request(&self, mut draft: Draft) -> NewRequestForm {
         let templates = self.state.templates().await;
         let (templates, templates_problem) = match templates {
-            Ok(templates) => (templates.iter().map(convert::template).collect::<Vec<_>>(), None),
-            Err(error) => (Vec::new(), Some(error.detail().to_owned())),
+            Ok(templates) => (templates, None),
+            Err(error) => (Arc::default(), Some(error.detail().to_owned())),
         };
+        let foresight = foresee::foresight(&self.state, &templates).await;
+        let templates = templates.iter().map(convert::template).collect::<Vec<_>>();
         let (mut errors, mut problem) = (Vec::new(), None);
         if draft.tried
             && let Err(error) = check(&self.state, &draft).await
@@ -172,7 +172,7 @@ impl Backend for PageBackend {
             draft.key = Uuid::now_v7().to_string();
         }
         let site = self.state.site();
-        NewRequestForm { draft, errors, problem, templates, templates_problem, site }
+        NewRequestForm { draft, errors, problem, templates, templates_problem, foresight, site }
     }
 }
 

@@ -6,3 +6,4 @@ mod formats;
 mod guard;
 mod lists;
 pub(crate) mod missing;
+mod pages;

@@ -2,22 +2,28 @@
 
 use leptos::prelude::*;
 
-use crate::{api::Status, backend::ListQuery};
+use crate::{
+    api::Status,
+    backend::{ListQuery, Tally},
+};
 
 /// A plain form that asks for a part of the list.
 #[component]
 pub(crate) fn Filter(
     /// What is asked for now.
     query: ListQuery,
+    /// What there is to ask for.
+    tally: Tally,
 ) -> impl IntoView {
-    let is_filtered = query.status.is_some() || query.template.is_some() || query.q.is_some();
-    let option = |status: Status| {
+    let ListQuery { status, template, owner, q, .. } = query;
+    let is_filtered = status.is_some() || template.is_some() || owner.is_some() || q.is_some();
+    let option = move |one: Status| {
         view! {
-            <option value=status.as_str() selected=query.status == Some(status)>
-                {status.label()}
-            </option>
+            <option value=one.as_str() selected=status == Some(one)>{one.label()}</option>
         }
     };
+    // With one person there is nobody to choose.
+    let has_owners = owner.is_some() || tally.owners.len() > 1;
     view! {
         <form class="filter" method="get" action="/" role="search">
             <div class="filter-field">
@@ -30,7 +36,7 @@ pub(crate) fn Filter(
                     autocomplete="off"
                     autocapitalize="none"
                     spellcheck="false"
-                    value=query.q.clone()
+                    value=q
                 />
             </div>
             <div class="filter-field">
@@ -40,14 +46,42 @@ pub(crate) fn Filter(
                     {Status::ALL.into_iter().map(option).collect_view()}
                 </select>
             </div>
-            {query.template.clone().map(|template| view! {
-                <input type="hidden" name="template" value=template.clone()/>
-                <p class="filter-template">"made from "{template}</p>
+            <Choice name="template" label="Template" chosen=template choices=tally.templates/>
+            {has_owners.then(|| view! {
+                <Choice name="owner" label="Asked by" chosen=owner choices=tally.owners/>
             })}
             <button class="button">"Show"</button>
             {is_filtered.then(|| view! {
                 <a class="button" data-kind="quiet" href="/">"Show all"</a>
             })}
         </form>
+    }
+}
+
+/// One of what there is, or all.
+#[component]
+fn Choice(
+    name: &'static str,
+    label: &'static str,
+    chosen: Option<String>,
+    mut choices: Vec<String>,
+) -> impl IntoView {
+    // What was typed into the address must not be lost silently.
+    if let Some(chosen) = chosen.as_ref().filter(|chosen| !choices.contains(chosen)) {
+        choices.push(chosen.clone());
+    }
+    let option = |choice: String| {
+        let is_chosen = chosen.as_ref() == Some(&choice);
+        let value = choice.clone();
+        view! { <option value=value selected=is_chosen>{choice}</option> }
+    };
+    view! {
+        <div class="filter-field">
+            <label for=name>{label}</label>
+            <select id=name name=name>
+                <option value="">"All"</option>
+                {choices.into_iter().map(option).collect_view()}
+            </select>
+        </div>
     }
 }

@@ -41,6 +41,19 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
         filter: &RequestFilter,
     ) -> Result<Vec<RequestRow>, StoreError>;
 
+    /// How many requests there are that this viewer may see, by status, template and owner; of
+    /// `filter` only owner and name count. At most `limit` of those groups.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn tally(
+        &self,
+        viewer: &Viewer,
+        filter: &RequestFilter,
+        limit: u32,
+    ) -> Result<Vec<Tally>, StoreError>;
+
     /// What has been recorded from `horizon` on of what this viewer may see.
     ///
     /// At most `limit` events are looked at, whoever may see them.
@@ -109,6 +122,27 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
     /// [`StoreError`].
     async fn ahead(&self, request: RequestId) -> Result<u32, StoreError>;
 
+    /// How many requests wait for a worker.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn waiting(&self) -> Result<u32, StoreError>;
+
+    /// How long the newest requests took, in milliseconds, that were made from this template in this
+    /// vCenter and became ready before `before`, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn totals(
+        &self,
+        vcenter: &VcenterId,
+        template: &str,
+        before: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<u64>, StoreError>;
+
     /// Whether a request that has not ended has this name.
     ///
     /// # Errors
@@ -160,6 +194,19 @@ pub struct RequestRow {
     pub vcenter: Option<VcenterId>,
     /// The VM, once it is ready.
     pub vm: Option<VmProvisioningResult>,
+}
+
+/// How many requests are alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Where they stand.
+    pub status: VmStatus,
+    /// What they are made from.
+    pub template: String,
+    /// Who asked.
+    pub owner: Owner,
+    /// How many they are.
+    pub count: u32,
 }
 
 /// Which requests are wanted.

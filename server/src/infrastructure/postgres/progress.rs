@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -18,7 +19,7 @@ use crate::domain::ids::{Owner, RequestId, VcenterId, Viewer};
 use crate::domain::ports::event_store::StoreError;
 use crate::domain::ports::journal_tail::Horizon;
 use crate::domain::ports::progress::{
-    ProgressRepository, RequestFilter, RequestRow, Since, StoredEvent,
+    ProgressRepository, RequestFilter, RequestRow, Since, StoredEvent, Tally,
 };
 use crate::domain::spec::VmSpec;
 use crate::domain::vm::VmStatus;
@@ -36,6 +37,9 @@ impl PgProgressRepository {
         Self { pool, learned: Arc::default() }
     }
 }
+
+/// A request that became ready has a duration for each stage but the last, which takes no time.
+const STAGES_OF_A_RUN: i64 = 5;
 
 /// A row of `vm_requests` as the queries below select it.
 struct Row {
@@ -72,6 +76,12 @@ impl TryFrom<Row> for RequestRow {
     }
 }
 
+/// PostgreSQL's text has no NUL in it, and refuses one even to be looked for.
+fn has_nul(filter: &RequestFilter) -> bool {
+    let wanted = [&filter.template, &filter.owner, &filter.name_contains];
+    wanted.into_iter().flatten().any(|text| text.contains('\0'))
+}
+
 #[async_trait]
 impl ProgressRepository for PgProgressRepository {
     async fn request(
@@ -97,9 +107,7 @@ impl ProgressRepository for PgProgressRepository {
         viewer: &Viewer,
         filter: &RequestFilter,
     ) -> Result<Vec<RequestRow>, StoreError> {
-        let wanted = [&filter.template, &filter.owner, &filter.name_contains];
-        if wanted.into_iter().flatten().any(|text| text.contains('\0')) {
-            // PostgreSQL's text has no NUL in it, and refuses one even to be looked for.
+        if has_nul(filter) {
             return Ok(Vec::new());
         }
         let rows = sqlx::query_as!(
@@ -122,6 +130,39 @@ impl ProgressRepository for PgProgressRepository {
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter().map(RequestRow::try_from).collect()
+    }
+
+    async fn tally(
+        &self,
+        viewer: &Viewer,
+        filter: &RequestFilter,
+        limit: u32,
+    ) -> Result<Vec<Tally>, StoreError> {
+        if has_nul(filter) {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query!(
+            r#"select status, template, owner, count(*) as "count!" from vm_requests
+               where owner = $1 and ($2::text is null or owner = $2)
+                 and ($3::text is null or position(lower($3) in name) > 0)
+               group by status, template, owner order by template, owner, status limit $4"#,
+            viewer.0.0,
+            filter.owner,
+            filter.name_contains,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Tally {
+                    status: VmStatus::parse(&row.status).ok_or_else(|| corrupt(row.status))?,
+                    template: row.template,
+                    owner: Owner(row.owner),
+                    count: u32::try_from(row.count).unwrap_or(u32::MAX),
+                })
+            })
+            .collect()
     }
 
     async fn events_since(
@@ -260,6 +301,44 @@ impl ProgressRepository for PgProgressRepository {
         .fetch_one(&self.pool)
         .await?;
         Ok(u32::try_from(ahead).unwrap_or(u32::MAX))
+    }
+
+    async fn waiting(&self) -> Result<u32, StoreError> {
+        let waiting = sqlx::query_scalar!(
+            r#"select count(*) as "count!" from vm_requests
+               where status = 'queued' and lease_until is null"#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(u32::try_from(waiting).unwrap_or(u32::MAX))
+    }
+
+    async fn totals(
+        &self,
+        vcenter: &VcenterId,
+        template: &str,
+        before: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<u64>, StoreError> {
+        // The newest rows by their index; a request of which not every stage is among them is left out.
+        let rows = sqlx::query_scalar!(
+            r#"select sum(duration_ms)::bigint as "total!" from (
+                   select request_id, attempt, duration_ms from stage_durations
+                   where vcenter = $1 and template = $2 and finished_at < $3 and ready
+                   order by finished_at desc limit $4
+               ) newest
+               group by request_id, attempt having count(*) = $5"#,
+            vcenter.0,
+            template,
+            before,
+            i64::from(limit) * STAGES_OF_A_RUN,
+            STAGES_OF_A_RUN
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|total| u64::try_from(total).map_err(|_| corrupt("a negative time")))
+            .collect()
     }
 
     async fn name_is_living(&self, name: &str) -> Result<bool, StoreError> {

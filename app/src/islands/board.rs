@@ -1,0 +1,254 @@
+//! The list of requests, live: rows move by themselves, new requests come in where nobody is disturbed.
+
+use leptos::prelude::*;
+
+use crate::{
+    api::Status,
+    backend::{BoardPage, ListQuery},
+    board::{LiveBoard, ROWS_MAX, address},
+    components::BoardRow,
+    live::Link,
+    viewer::Viewer,
+    words,
+};
+
+/// Everything of the list that moves.
+#[island]
+pub(crate) fn Board(
+    /// What the server knew when it rendered the page.
+    page: BoardPage,
+    /// What is asked for.
+    query: ListQuery,
+) -> impl IntoView {
+    let board = LiveBoard::new(&page, query.clone());
+    stay_true(board, page.last_event_id);
+    let is_filtered = query.status.is_some()
+        || query.template.is_some()
+        || query.owner.is_some()
+        || query.q.is_some();
+    let is_whole = !is_filtered && query.after.is_none();
+    let is_empty = Memo::new(move |_| board.order.with(|order| order.is_empty()));
+    view! {
+        <div class="board">
+            <Tally board query=query.clone()/>
+            {move || match (is_empty.get(), is_whole) {
+                (false, _) => ().into_any(),
+                (true, true) => view! { <Welcome/> }.into_any(),
+                (true, false) => view! { <p class="card empty">"No request is like that."</p> }.into_any(),
+            }}
+            <section
+                class="card"
+                hidden=move || is_empty.get() && board.waiting.get().0 == 0
+                aria-label="Requests"
+            >
+                <Waiting board/>
+                <ul class="rows">
+                    <For
+                        each=move || board.order.get().to_vec()
+                        key=|id| *id
+                        children=move |id| view! { <BoardRow board id/> }
+                    />
+                </ul>
+            </section>
+            <BoardLiveness board/>
+            <Paging board query/>
+        </div>
+    }
+}
+
+/// How many requests there are of each status: each number leads to those.
+#[component]
+fn Tally(board: LiveBoard, query: ListQuery) -> impl IntoView {
+    let link = move |status: Option<Status>, label: &'static str, count: u32, query: &ListQuery| {
+        let is_current = query.status == status;
+        let to = ListQuery { status, after: None, ..query.clone() };
+        view! {
+            <li>
+                <a href=address(&to, None) aria-current=is_current.then_some("true")>
+                    {label}" "<b>{words::with_thousands(count)}</b>
+                </a>
+            </li>
+        }
+    };
+    move || {
+        let tally = board.tally.get().filter(|tally| !tally.statuses.is_empty())?;
+        let all = tally.statuses.iter().map(|(_, count)| count).sum();
+        let statuses = tally.statuses.iter();
+        let each =
+            statuses.map(|(status, count)| link(Some(*status), status.label(), *count, &query));
+        Some(view! {
+            <ul class="tally" aria-label="How many there are">
+                {link(None, "All", all, &query)}
+                {each.collect_view()}
+            </ul>
+        })
+    }
+}
+
+/// New requests that would move what is being read: they come in when the person says so.
+#[component]
+fn Waiting(board: LiveBoard) -> impl IntoView {
+    let words = move || match board.waiting.get() {
+        (1, false) => "1 new request".to_owned(),
+        (count, false) => format!("{count} new requests"),
+        (count, true) => format!("More than {count} new requests"),
+    };
+    view! {
+        <div class="waiting-rows" hidden=move || board.waiting.get().0 == 0>
+            <button type="button" class="button" data-kind="main" on:click=move |_| show(board)>
+                {words}
+            </button>
+        </div>
+    }
+}
+
+/// Whether the page is live, and where to go from here.
+#[component]
+fn BoardLiveness(board: LiveBoard) -> impl IntoView {
+    let viewer = Viewer::of_island();
+    let heard = move || viewer.moment(board.heard_ms.get(), board.now_ms.get());
+    let ago = move || {
+        words::elapsed(u64::try_from(board.now_ms.get() - board.heard_ms.get()).unwrap_or(0))
+    };
+    let line = move || match (board.link.get(), board.degraded.get()) {
+        (Link::Rendered | Link::Ended, _) => format!("As of {}", heard()),
+        (Link::Reconnecting, _) => format!("reconnecting, last known {}", heard()),
+        (Link::Offline, _) => format!("Offline, last known {}", heard()),
+        (Link::Live | Link::Polling, Some(reason)) => format!("Connected, but {reason}"),
+        (Link::Live, None) => format!("Live, {} ago", ago()),
+        (Link::Polling, None) => format!("Checking every 3 s, {} ago", ago()),
+    };
+    view! {
+        <p class="liveness board-liveness" data-link=move || board.link.get().as_str()>
+            <span class="liveness-line" title=move || words::liveness_meaning(board.link.get())>
+                <span class="liveness-words">{line}</span>
+            </span>
+            <span class="visually-hidden" role="status">
+                {move || words::liveness_spoken(board.link.get())}
+            </span>
+            <a href="" hidden=move || board.link.get() == Link::Live>"Refresh"</a>
+        </p>
+    }
+}
+
+/// The pages before and after this one.
+#[component]
+fn Paging(board: LiveBoard, query: ListQuery) -> impl IntoView {
+    let viewer = Viewer::of_island();
+    let is_loading = RwSignal::new(false);
+    let first = query.after.is_some().then(|| address(&query, None));
+    let older = {
+        let query = query.clone();
+        move || board.next.get().map(|next| address(&query, Some(&next)))
+    };
+    let can_show_more = move || {
+        let count = board.order.with(|order| order.len());
+        viewer.is_here() && board.next.with(Option::is_some) && count < ROWS_MAX
+    };
+    view! {
+        <nav class="paging" aria-label="Pages">
+            {first.map(|first| view! { <a href=first>"Newest"</a> })}
+            <button
+                type="button"
+                class="button"
+                hidden=move || !can_show_more()
+                disabled=move || is_loading.get()
+                on:click=move |_| show_more(board, is_loading)
+            >
+                {move || if is_loading.get() { "Loading..." } else { "Show more" }}
+            </button>
+            {move || older().map(|older| view! { <a href=older>"Older"</a> })}
+        </nav>
+    }
+}
+
+/// What a person sees who has not asked for anything yet.
+#[component]
+fn Welcome() -> impl IntoView {
+    view! {
+        <section class="card empty">
+            <h2>"Nothing asked for yet"</h2>
+            <p>"Ask for a virtual machine and watch every stage of it being built, as it happens."</p>
+            <p class="actions">
+                <a class="button" data-kind="main" href="/requests/new">
+                    "Ask for the first one"
+                </a>
+            </p>
+        </section>
+    }
+}
+
+/// Lets the stream move the list on. Browsers only, and only after hydration.
+#[cfg_attr(not(feature = "hydrate"), expect(unused_variables, reason = "a server only renders"))]
+fn stay_true(board: LiveBoard, last_event_id: String) {
+    #[cfg(feature = "hydrate")]
+    {
+        let last_event_id = StoredValue::new(last_event_id);
+        Effect::new(move |_| {
+            crate::board::keep_true(board, last_event_id.get_value(), may_show);
+        });
+    }
+}
+
+/// A page that is scrolled by less is at its top.
+#[cfg(feature = "hydrate")]
+const AT_TOP_PX: f64 = 8.0;
+
+/// Whether new rows may come in now: nobody points at a row, has the focus in the list, has marked text,
+/// or has scrolled down to read.
+#[cfg(feature = "hydrate")]
+fn may_show() -> bool {
+    let Some(list) = document().query_selector(".rows").ok().flatten() else { return true };
+    let is_at_top = window().scroll_y().is_ok_and(|y| y < AT_TOP_PX);
+    let is_pointed_at = list.matches(":hover").unwrap_or(false);
+    let has_focus = document().active_element().is_some_and(|active| list.contains(Some(&active)));
+    let selection = window().get_selection().ok().flatten();
+    let has_marked = selection.is_some_and(|selection| !selection.is_collapsed());
+    is_at_top && !is_pointed_at && !has_focus && !has_marked
+}
+
+/// Shows the requests that wait, and leads to them.
+#[cfg_attr(
+    not(feature = "hydrate"),
+    expect(unused_variables, reason = "nobody clicks on a server")
+)]
+fn show(board: LiveBoard) {
+    #[cfg(feature = "hydrate")]
+    {
+        if board.waiting.get_untracked().1 {
+            // There are more than are kept here.
+            drop(window().location().set_href(&address(&board.query(), None)));
+            return;
+        }
+        board.show_waiting();
+        request_animation_frame(|| {
+            window().scroll_to_with_x_and_y(0.0, 0.0);
+            let first = document().query_selector(".rows a").ok().flatten();
+            if let Some(first) = first {
+                use wasm_bindgen::JsCast;
+                drop(first.unchecked_into::<web_sys::HtmlElement>().focus());
+            }
+        });
+    }
+}
+
+/// Adds more rows to this page.
+#[cfg_attr(
+    not(feature = "hydrate"),
+    expect(unused_variables, reason = "nobody clicks on a server")
+)]
+fn show_more(board: LiveBoard, is_loading: RwSignal<bool>) {
+    #[cfg(feature = "hydrate")]
+    {
+        let Some(next) = board.next.get_untracked() else { return };
+        is_loading.set(true);
+        let query = crate::board::in_address(&board.query(), Some(&next));
+        leptos::task::spawn_local(async move {
+            let address = format!("/ui/board?{query}&limit=200");
+            if let Some(page) = crate::browser::read_json(&address).await {
+                board.add(page);
+            }
+            is_loading.set(false);
+        });
+    }
+}

@@ -1,0 +1,98 @@
+//! The board's rows, for the page that is rendered and for the one that goes on.
+
+use app::api;
+use app::backend::{BoardPage, ListedRequest, Tally};
+use axum::Json;
+use axum::extract::{RawQuery, State};
+
+use crate::application::progress_query::ProgressNow;
+use crate::domain::ids::{RequestId, Viewer};
+use crate::domain::ports::progress::RequestFilter;
+use crate::http::error::ApiError;
+use crate::http::guard::Asking;
+use crate::http::query::Params;
+use crate::http::requests::{known_status, page};
+use crate::http::{AppState, convert, in_time};
+
+/// `GET /ui/board`: what the page of the list asks for while it is open: more rows, all of them again.
+///
+/// The page's own, and no promise to anybody else. Takes what `GET /api/requests` takes.
+pub(super) async fn rows(
+    State(state): State<AppState>,
+    Asking(viewer): Asking,
+    RawQuery(query): RawQuery,
+) -> Result<Json<BoardPage>, ApiError> {
+    state.ready_or_503()?;
+    let known = ["status", "template", "owner", "q", "limit", "after"];
+    let mut params = Params::parse(query.as_deref(), &known);
+    let filter = RequestFilter {
+        status: params.word("status", known_status),
+        template: params.text("template"),
+        owner: params.text("owner"),
+        name_contains: params.text("q"),
+        after: params.word("after", |after| after.parse().ok().map(RequestId)),
+        limit: params.limit(),
+    };
+    params.finish()?;
+    let with_tally = filter.after.is_none();
+    Ok(Json(in_time(board_page(&state, &viewer, filter, with_tally)).await??))
+}
+
+/// A page of the board. Its place in the stream is taken before its rows are read, so nothing falls in
+/// between.
+pub(super) async fn board_page(
+    state: &AppState,
+    viewer: &Viewer,
+    filter: RequestFilter,
+    with_tally: bool,
+) -> Result<BoardPage, ApiError> {
+    let horizon = state.query.horizon().await;
+    let tally = if with_tally { Some(tally(state, viewer, &filter).await?) } else { None };
+    let (rows, next) = page(state, viewer, filter).await?;
+    let progress = state.query.progress_of(viewer, &rows).await?;
+    let rows = rows
+        .iter()
+        .filter_map(|row| {
+            let progress = progress.iter().find(|now| now.timeline.request == row.id)?;
+            Some(ListedRequest { request: convert::request(row), progress: row_progress(progress) })
+        })
+        .collect();
+    let last_event_id = state.epoch.board_id(&horizon);
+    let server_time = state.query.clock().into();
+    Ok(BoardPage { rows, next, last_event_id, server_time, tally })
+}
+
+/// What a row shows of a progress: how it came there is on the request's own page.
+fn row_progress(progress: &ProgressNow) -> api::Progress {
+    api::Progress {
+        attempts: Vec::new(),
+        undo: Vec::new(),
+        details: None,
+        message: None,
+        ..convert::progress_now(progress)
+    }
+}
+
+async fn tally(
+    state: &AppState,
+    viewer: &Viewer,
+    filter: &RequestFilter,
+) -> Result<Tally, ApiError> {
+    let groups = state.query.tally(viewer, filter).await?;
+    let mut tally = Tally::default();
+    for status in api::Status::ALL {
+        let of_status = groups.iter().filter(|group| convert::status(group.status) == status);
+        let of_template = of_status
+            .filter(|group| filter.template.as_ref().is_none_or(|only| *only == group.template));
+        let count: u32 = of_template.map(|group| group.count).sum();
+        if count > 0 {
+            tally.statuses.push((status, count));
+        }
+    }
+    tally.templates = groups.iter().map(|group| group.template.clone()).collect();
+    tally.templates.dedup();
+    tally.owners = groups.into_iter().map(|group| group.owner.0).collect();
+    tally.owners.sort_unstable();
+    tally.owners.dedup();
+    Ok(tally)
+}
