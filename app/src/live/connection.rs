@@ -4,14 +4,22 @@
 //! The id to go on from is kept here and sent in the address, since every opening is a new
 //! `EventSource`, which knows of no id. Everything is closed with the page's owner.
 
+mod handlers;
+mod stream;
+mod tabs;
+
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use leptos::{leptos_dom::helpers::WindowListenerHandle, prelude::*, task::spawn_local};
-use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{BroadcastChannel, Event, EventSource, MessageEvent};
+use wasm_bindgen::JsCast;
+use web_sys::{BroadcastChannel, EventSource};
 
+use self::{
+    handlers::Handlers,
+    stream::{Role, Stream},
+};
 use super::{
-    EventId, Link, LiveState, Message, Outcome, Watch,
+    LiveState, Watch,
     clock::{ServerClock, SleepWatch},
     keeper::{self, Keeper, Todo},
     message::EVENT_NAMES,
@@ -26,58 +34,12 @@ use crate::{
 /// How often the page looks at the clock: often enough that no second is skipped.
 const TICK: Duration = Duration::from_millis(500);
 
-type OnEvent = Closure<dyn Fn(Event)>;
-
-/// What the page does beyond its signals.
-type OnEnd = Box<dyn Fn(&LiveState)>;
-
-/// This tab's part.
-#[derive(Debug)]
-enum Role {
-    /// Another tab may have the stream.
-    Following(Follower),
-    /// The stream is here.
-    Leading(Keeper),
-}
-
-/// What all handlers share.
-struct Stream {
-    watch: Watch,
-    role: Role,
-    /// Between the tabs of this request; none where a browser has none, or no locks.
-    channel: Option<BroadcastChannel>,
-    source: Option<EventSource>,
-    /// The lead among the tabs of this request, and which of several that were held it is.
-    lead: Option<(locks::Hold, u32)>,
-    leads: u32,
-    /// The stream's place among those of this browser.
-    place: Option<locks::Hold>,
-    is_finding_place: bool,
-    is_polling: bool,
-    is_closed: bool,
-    clock: ServerClock,
-    sleep: SleepWatch,
-    /// What vCenter reported last, for tabs that come later.
-    hint: Option<Word>,
-    /// What other tabs were told last.
-    told: Option<Link>,
-    on_end: OnEnd,
-}
-
 /// A handle on it, for everything that happens later.
 #[derive(Clone)]
 struct Tab {
     stream: Rc<RefCell<Stream>>,
     handlers: Rc<RefCell<Option<Handlers>>>,
     links: Rc<Links>,
-}
-
-/// The handlers of the stream's events; dropped with the page's owner.
-struct Handlers {
-    on_event: OnEvent,
-    on_open: OnEvent,
-    on_error: OnEvent,
-    on_word: OnEvent,
 }
 
 /// Keeps `watch` true until its request ends; `on_end` is called in one tab of the browser when it does.
@@ -321,283 +283,5 @@ impl Tab {
             keeper.polled(now_ms, is_answered);
             Todo::NOTHING
         });
-    }
-
-    /// Waits for the lead among the tabs of this request, takes it, and gives it up when it is taken.
-    fn seek_lead(self, how: locks::How) {
-        spawn_local(async move {
-            let name = format!("stagewatch:{}", self.links.this);
-            let Some((hold, held)) = locks::acquire(&name, how).await else {
-                // A browser that has locks and gives none: then this tab is on its own.
-                if how == locks::How::InTurn {
-                    self.stream.borrow_mut().channel = None;
-                    self.lead(None);
-                }
-                return;
-            };
-            let lead = self.lead(Some(hold));
-            let is_lost = !held.ends().await;
-            if is_lost {
-                self.follow(lead);
-            }
-        });
-    }
-
-    /// Takes the lead, and tells which one it is.
-    fn lead(&self, hold: Option<locks::Hold>) -> u32 {
-        let mut stream = self.stream.borrow_mut();
-        stream.leads += 1;
-        let number = stream.leads;
-        if stream.is_closed {
-            return number;
-        }
-        let now_ms = browser::monotonic_ms();
-        let heir = match &stream.role {
-            Role::Leading(_) => return number,
-            Role::Following(follower) => follower.link(),
-        };
-        stream.role = Role::Leading(match heir {
-            Link::Rendered => Keeper::new(now_ms),
-            link @ (Link::Live
-            | Link::Reconnecting
-            | Link::Polling
-            | Link::Offline
-            | Link::Ended) => {
-                Keeper::heir(now_ms, now_ms, link == Link::Live, browser::is_online())
-            }
-        });
-        stream.lead = hold.map(|hold| (hold, number));
-        drop(stream);
-        self.tick();
-        number
-    }
-
-    /// Another tab has taken this lead.
-    fn follow(self, number: u32) {
-        let mut stream = self.stream.borrow_mut();
-        if stream.is_closed || stream.lead.as_ref().is_none_or(|(_, lead)| *lead != number) {
-            return;
-        }
-        stream.close();
-        (stream.lead, stream.place) = (None, None);
-        stream.role = Role::Following(Follower::new(browser::monotonic_ms()));
-        drop(stream);
-        self.clone().seek_lead(locks::How::InTurn);
-        self.tick();
-    }
-
-    /// Takes a message of the server, from whichever tab, and passes it on if this one leads.
-    fn take(&self, name: &str, id: &str, data: &str) {
-        let mut stream = self.stream.borrow_mut();
-        let message = Message::parse(name, id, data);
-        if let Some(server_ms) = message.as_ref().and_then(Message::server_time_ms) {
-            stream.clock.observe(server_ms, browser::monotonic_ms());
-        }
-        stream.heard();
-        if matches!(stream.role, Role::Leading(_)) {
-            let (name, id, data) = (name.to_owned(), id.to_owned(), data.to_owned());
-            let word = Word::Said { name, id, data };
-            stream.say(&word);
-            stream.hint = if matches!(message, Some(Message::Live(_))) {
-                Some(word)
-            } else {
-                stream.hint.take()
-            };
-        }
-        let Some(message) = message else { return };
-        let now_ms = stream.watch.now_ms.get_untracked();
-        let mut outcome = Outcome::Ignored;
-        stream.watch.state.maybe_update(|state| {
-            outcome = state.apply(message, now_ms);
-            outcome == Outcome::Taken
-        });
-        if stream.watch.state.with_untracked(LiveState::has_ended) {
-            stream.end_well();
-            return;
-        }
-        if outcome == Outcome::Gap {
-            match &mut stream.role {
-                Role::Leading(keeper) => {
-                    keeper.failed(browser::monotonic_ms(), false);
-                    stream.close();
-                }
-                Role::Following(_) => {
-                    drop(stream);
-                    self.poll();
-                }
-            }
-        }
-    }
-
-    /// Another tab says something.
-    fn on_word(&self, word: Word) {
-        let now_ms = browser::monotonic_ms();
-        let mut stream = self.stream.borrow_mut();
-        if stream.is_closed {
-            return;
-        }
-        match (word, &mut stream.role) {
-            (Word::Ask, Role::Leading(_)) => {
-                // The browser slows the clock of a tab in the background; a question does not wait.
-                drop(stream);
-                self.tick();
-                let mut stream = self.stream.borrow_mut();
-                stream.say_link();
-                if let Some(hint) = stream.hint.clone() {
-                    stream.say(&hint);
-                }
-            }
-            (Word::Link { link, last, silent_ms }, Role::Following(follower)) => {
-                follower.told(now_ms, link);
-                stream.show_link();
-                stream.show_time();
-                let heard_ms = stream.watch.now_ms.get_untracked() - i64::from(silent_ms);
-                let heard = stream.watch.heard_ms;
-                heard.set(heard.get_untracked().max(heard_ms));
-                let is_behind = stream.watch.state.with_untracked(|state| state.is_behind(&last));
-                drop(stream);
-                if is_behind {
-                    self.poll();
-                }
-            }
-            (Word::Said { name, id, data }, Role::Following(follower)) => {
-                follower.heard(now_ms);
-                drop(stream);
-                self.take(&name, &id, &data);
-            }
-            (Word::Ask, Role::Following(_))
-            | (Word::Link { .. } | Word::Said { .. }, Role::Leading(_)) => {}
-        }
-    }
-}
-
-impl Handlers {
-    fn new(tab: &Tab) -> Self {
-        let handler = |handle: fn(&Tab, Event)| {
-            let tab = tab.clone();
-            OnEvent::new(move |event| handle(&tab, event))
-        };
-        Self {
-            on_event: handler(|tab, event| {
-                let event: MessageEvent = event.unchecked_into();
-                // Named events of a closed source may still be queued.
-                if tab.stream.borrow().source.is_none() {
-                    return;
-                }
-                tab.with_keeper(|keeper, now_ms| {
-                    keeper.said(now_ms);
-                    Todo::NOTHING
-                });
-                let data = event.data().as_string().unwrap_or_default();
-                tab.take(&event.type_(), &event.last_event_id(), &data);
-            }),
-            on_open: handler(|tab, _| {
-                tab.with_keeper(|keeper, now_ms| {
-                    keeper.opened(now_ms);
-                    Todo::NOTHING
-                });
-                tab.stream.borrow_mut().heard();
-            }),
-            on_error: handler(|tab, _| tab.stream.borrow_mut().on_error()),
-            on_word: handler(|tab, event| {
-                let event: MessageEvent = event.unchecked_into();
-                let word = event.data().as_string();
-                if let Some(word) = word.as_deref().and_then(Word::parse) {
-                    tab.on_word(word);
-                }
-            }),
-        }
-    }
-}
-
-impl Stream {
-    fn close(&mut self) {
-        if let Some(source) = self.source.take() {
-            source.set_onopen(None);
-            source.set_onerror(None);
-            source.close();
-        }
-    }
-
-    /// The request has ended: nothing more will come, and one tab says so beyond its page.
-    fn end_well(&mut self) {
-        if matches!(self.role, Role::Leading(_)) {
-            self.watch.state.with_untracked(|state| (self.on_end)(state));
-        }
-        self.end();
-        self.watch.link.set(Link::Ended);
-    }
-
-    fn end(&mut self) {
-        self.close();
-        self.is_closed = true;
-        if let Role::Leading(keeper) = &mut self.role {
-            keeper.end();
-        }
-        (self.lead, self.place) = (None, None);
-        if let Some(channel) = self.channel.take() {
-            channel.set_onmessage(None);
-            channel.close();
-        }
-    }
-
-    fn on_error(&mut self) {
-        let Some(source) = &self.source else { return };
-        let is_refused = source.ready_state() == EventSource::CLOSED;
-        self.close();
-        if let Role::Leading(keeper) = &mut self.role {
-            keeper.failed(browser::monotonic_ms(), is_refused);
-        }
-        self.show_link();
-    }
-
-    /// A source can be closed for good without an error that we hear of.
-    fn notice_closed_source(&mut self) {
-        if self.source.as_ref().is_some_and(|source| source.ready_state() == EventSource::CLOSED) {
-            self.on_error();
-        }
-    }
-
-    fn heard(&mut self) {
-        self.show_time();
-        self.watch.heard_ms.set(self.watch.now_ms.get_untracked());
-    }
-
-    fn show_time(&self) {
-        self.watch.now_ms.set(self.clock.now_ms(browser::monotonic_ms()));
-    }
-
-    /// Shows what became of the connection, and tells the other tabs.
-    fn show_link(&mut self) {
-        if self.is_closed {
-            return;
-        }
-        let link = match &self.role {
-            Role::Leading(keeper) => keeper.link(),
-            Role::Following(follower) => follower.link(),
-        };
-        if self.watch.link.get_untracked() != link {
-            self.watch.link.set(link);
-        }
-        if matches!(self.role, Role::Leading(_)) && self.told != Some(link) {
-            self.say_link();
-        }
-    }
-
-    fn say_link(&mut self) {
-        let Role::Leading(keeper) = &self.role else { return };
-        let link = keeper.link();
-        let silent_ms = self.watch.now_ms.get_untracked() - self.watch.heard_ms.get_untracked();
-        let silent_ms = u32::try_from(silent_ms.max(0)).unwrap_or(u32::MAX);
-        let last: EventId = self.watch.state.with_untracked(|state| state.last.clone());
-        self.told = Some(link);
-        self.say(&Word::Link { link, last, silent_ms });
-    }
-
-    fn say(&self, word: &Word) {
-        if let Some(channel) = &self.channel {
-            // Fails only when the channel is closed, and then nobody is to be told.
-            drop(channel.post_message(&word.to_string().into()));
-        }
     }
 }

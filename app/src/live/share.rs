@@ -10,7 +10,10 @@
 use super::{EventId, Link};
 
 /// How long a leader may take to answer: a tab in the background is slow, a frozen one never answers.
-const ANSWER_MAX_MS: f64 = 4_000.0;
+const ANSWER_MAX_MS: f64 = 5_000.0;
+/// Looks at the clock that must have passed meanwhile: an answer that lies here and was not read yet,
+/// since this tab itself was busy, is read before.
+const ANSWER_LOOKS: u32 = 4;
 /// How often a leader that is not live is asked how it is. A question also wakes a tab in the
 /// background, whose own clock the browser slows down.
 const ASK_AGAIN_MS: f64 = 2_000.0;
@@ -95,6 +98,8 @@ pub(crate) struct Follower {
     heard_ms: f64,
     /// Since when an answer is waited for.
     asked_ms: Option<f64>,
+    /// Looks at the clock since then.
+    looks: u32,
     asks_at_ms: f64,
     takes_over: bool,
 }
@@ -110,14 +115,16 @@ impl Follower {
         if self.takes_over {
             return Errand::None;
         }
-        if self.asked_ms.is_some_and(|asked| now_ms - asked > ANSWER_MAX_MS) {
+        self.looks = self.looks.saturating_add(1);
+        let is_late = self.asked_ms.is_some_and(|asked| now_ms - asked > ANSWER_MAX_MS);
+        if is_late && self.looks >= ANSWER_LOOKS {
             self.takes_over = true;
             return Errand::TakeOver;
         }
         let is_silent = now_ms - self.heard_ms > SILENCE_MAX_MS;
         let must_ask = self.link != Some(Link::Live) || is_silent;
         if self.asked_ms.is_none() && must_ask && now_ms >= self.asks_at_ms {
-            self.asked_ms = Some(now_ms);
+            (self.asked_ms, self.looks) = (Some(now_ms), 0);
             self.asks_at_ms = now_ms + ASK_AGAIN_MS;
             return Errand::Ask;
         }
@@ -180,14 +187,29 @@ mod tests {
         }
     }
 
+    /// What so many looks at the clock bring, each half a second after the one before.
+    fn looks(follower: &mut Follower, from_ms: f64, count: u32) -> Vec<Errand> {
+        (1..=count).map(|look| follower.tick(from_ms + 500.0 * f64::from(look))).collect()
+    }
+
+    #[test]
+    fn a_tab_that_was_busy_itself_reads_the_answer_before_it_takes_over() {
+        let mut follower = Follower::new(0.0);
+        assert_eq!(follower.tick(0.0), Errand::Ask);
+        assert_eq!(follower.tick(20_000.0), Errand::None);
+        follower.told(20_001.0, Link::Live);
+        assert_eq!(follower.tick(20_500.0), Errand::None);
+        assert_eq!(follower.link(), Link::Live);
+    }
+
     #[test]
     fn a_new_follower_asks_and_takes_over_when_nobody_answers() {
         let mut follower = Follower::new(0.0);
         assert_eq!(follower.link(), Link::Rendered);
         assert_eq!(follower.tick(0.0), Errand::Ask);
-        assert_eq!(follower.tick(4_000.0), Errand::None);
-        assert_eq!(follower.tick(4_500.0), Errand::TakeOver);
-        assert_eq!(follower.tick(5_000.0), Errand::None, "once");
+        assert_eq!(looks(&mut follower, 0.0, 10), vec![Errand::None; 10]);
+        assert_eq!(follower.tick(5_500.0), Errand::TakeOver);
+        assert_eq!(follower.tick(6_000.0), Errand::None, "once");
     }
 
     #[test]
@@ -210,7 +232,8 @@ mod tests {
         assert_eq!(follower.tick(17_000.0), Errand::None);
         assert_eq!(follower.tick(17_500.0), Errand::Ask);
         assert_eq!(follower.link(), Link::Live);
-        assert_eq!(follower.tick(22_000.0), Errand::TakeOver);
+        assert_eq!(looks(&mut follower, 17_500.0, 10), vec![Errand::None; 10]);
+        assert_eq!(follower.tick(23_000.0), Errand::TakeOver);
         assert_eq!(follower.link(), Link::Reconnecting);
     }
 
