@@ -1,7 +1,6 @@
 //! The composition root: the one place that knows every port and what it is made of.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,18 +29,20 @@ use crate::config::Config;
 use crate::domain::ports::journal_tail::JournalTail;
 use crate::http::frames::{Epoch, ProtocolFrames};
 use crate::http::serve::Limits;
-use crate::http::{AppState, MachineLinks, router, serve};
+use crate::http::{AppState, router, serve};
 use crate::infrastructure::postgres::MIGRATOR;
 use crate::infrastructure::postgres::embedded::EmbeddedPostgres;
 use crate::infrastructure::vsphere::soap::SoapClient;
 
 mod capacity;
 mod listen;
+mod page;
 mod storage;
 pub mod vsphere;
 
 use capacity::places;
 use listen::listen;
+use page::{machine_links, site_dir};
 use storage::Storage;
 pub use storage::WritePorts;
 use vsphere::Vsphere;
@@ -299,10 +300,7 @@ impl Parts {
             shutdown: shutdown.clone(),
             vcenter_name: name.into(),
             simulated,
-            machine_links: MachineLinks {
-                ssh_user: config.ssh_user,
-                vcenter: config.vsphere_url.as_ref().filter(|_| !simulated).and_then(vcenter_ui),
-            },
+            machine_links: machine_links(&config, simulated),
             site_dir: site_dir(config.site_dir),
         };
         Self { storage, shutdown, state, saga, feed, vcenter, connections_max, wait_for_database }
@@ -418,24 +416,4 @@ impl Parts {
         }
         info!("http://{address} is ready, with the {}", self.state.vcenter_name);
     }
-}
-
-/// The address of vCenter's own pages, beside its SDK.
-fn vcenter_ui(sdk: &url::Url) -> Option<String> {
-    let mut address = sdk.join("/ui").ok()?;
-    // Whatever stands before the host is nobody's business.
-    address.set_username("").ok()?;
-    address.set_password(None).ok()?;
-    Some(address.to_string())
-}
-
-/// Where the page's files are: as set, else beside the program, as installed, else beside its folder,
-/// as built.
-fn site_dir(set: Option<PathBuf>) -> PathBuf {
-    let beside = || {
-        let program = std::env::current_exe().ok()?;
-        let mut sites = program.ancestors().skip(1).take(2).map(|folder| folder.join("site"));
-        sites.find(|site| site.is_dir())
-    };
-    set.or_else(beside).unwrap_or_else(|| PathBuf::from("target/site"))
 }

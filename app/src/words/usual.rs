@@ -48,7 +48,7 @@ mod tests {
 
     fn estimate(low_ms: u64, high_ms: u64, basis: Basis) -> Estimate {
         let (low_ms, high_ms) = (Some(low_ms), Some(high_ms));
-        Estimate { remaining_ms: 100_000, low_ms, high_ms, samples: 40, basis }
+        Estimate { remaining_ms: 100_000, low_ms, high_ms, samples: 40, basis, late: None }
     }
 
     #[test]

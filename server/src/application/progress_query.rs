@@ -24,7 +24,7 @@ use crate::domain::ports::progress::{
 use crate::domain::ports::vsphere::VmTemplate;
 use crate::domain::spec::VmSpec;
 use crate::domain::stage::VmProvisioningStage as Stage;
-use crate::domain::timeline::Timeline;
+use crate::domain::timeline::{StageTimes, Timeline};
 use crate::domain::vm::VmStatus;
 
 /// How many events a reader of the board that comes back is told again: some 3 MiB, and more than happens
@@ -188,7 +188,7 @@ impl ProgressQuery {
             return Ok(None);
         };
         let stages = timeline.stages.iter();
-        let own: u64 = stages.filter_map(|times| times.duration_ms()).sum();
+        let own: u64 = stages.filter_map(StageTimes::duration_ms).sum();
         let template = &timeline.spec.template;
         let others = self.repository.totals(vcenter, template, ended_at, RANK_RUNS_MAX).await?;
         Ok(Rank::of(own, &others))
