@@ -34,6 +34,7 @@ mod icon;
     allow(unused_imports, reason = "pages name islands, a browser finds them")
 )]
 mod islands;
+mod language;
 #[cfg_attr(
     not(feature = "hydrate"),
     allow(dead_code, reason = "the server only renders; a browser listens, and the tests")

@@ -5,7 +5,7 @@ use leptos::{nonce::use_nonce, prelude::*};
 use leptos_axum::ResponseOptions;
 use leptos_meta::MetaTags;
 
-use crate::App;
+use crate::{App, words::Words};
 
 /// The name's sign, as an icon of the browser's tab. Inline, so that it needs no file.
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E\
@@ -17,7 +17,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     restrict();
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        <html lang=Words::of_page().language().tag()>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
@@ -48,6 +48,8 @@ fn restrict() {
         if let Ok(policy) = HeaderValue::from_str(&policy) {
             response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
         }
+        // It is said in the language that the browser asks for.
+        response.append_header(header::VARY, HeaderValue::from_static("accept-language"));
         // A page is true only now: going back to it must ask again.
         response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

@@ -13,11 +13,14 @@ use crate::backend::ListedRequest;
 use crate::{
     backend::{BoardPage, ListQuery, Tally},
     live::Link,
+    words::Words,
 };
 
 /// The list, as it is watched. Rendered once by the server, then moved on by the stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LiveBoard {
+    /// The page's words.
+    pub(crate) words: Words,
     list: StoredValue<List>,
     /// What each row says; a row reads its own signal and no other.
     views: StoredValue<HashMap<Uuid, ArcRwSignal<RowView>>>,
@@ -45,6 +48,7 @@ impl LiveBoard {
         let list = List::new(query, page);
         let now_ms = page.server_time.epoch_ms();
         let board = Self {
+            words: Words::of_page(),
             views: StoredValue::new(HashMap::new()),
             order: RwSignal::new(Arc::from(list.order())),
             waiting: RwSignal::new((0, false)),
@@ -87,7 +91,7 @@ impl LiveBoard {
                 views.retain(|id, _| list.row(*id).is_some());
                 for id in list.order() {
                     let Some(row) = list.row(id) else { continue };
-                    let view = || ArcRwSignal::new(RowView::of(row, now_ms));
+                    let view = || ArcRwSignal::new(RowView::of(self.words, row, now_ms));
                     views.entry(id).or_insert_with(view);
                 }
             });
@@ -113,7 +117,9 @@ impl LiveBoard {
     /// Lets a row say what is true now.
     pub(crate) fn refresh(self, id: Uuid) {
         let now_ms = self.now_ms.get_untracked();
-        let Some(now) = self.with_row(id, |row| RowView::of(row, now_ms)) else { return };
+        let Some(now) = self.with_row(id, |row| RowView::of(self.words, row, now_ms)) else {
+            return;
+        };
         let Some(view) = self.view(id) else { return };
         if *view.read_untracked() != now {
             view.set(now);

@@ -3,8 +3,8 @@
 use crate::{
     api::{StageState, Status, Timestamp},
     backend::ListedRequest,
-    measure, words,
-    words::Tone,
+    measure,
+    words::{Tone, Words},
 };
 
 /// What a row says.
@@ -33,17 +33,17 @@ pub(crate) enum When {
 
 impl RowView {
     /// What this row says at `now_ms` of the server's clock.
-    pub(crate) fn of(listed: &ListedRequest, now_ms: i64) -> Self {
+    pub(crate) fn of(words: Words, listed: &ListedRequest, now_ms: i64) -> Self {
         let ListedRequest { request, progress } = listed;
-        let (doing, tone) = words::summary(request, progress, now_ms);
+        let (doing, tone) = words.summary(request, progress, now_ms);
         let as_of_ms = progress.server_time.map_or(now_ms, Timestamp::epoch_ms);
         let is_running = matches!(progress.status, Status::Provisioning | Status::Undoing);
         let remaining = (progress.status == Status::Provisioning)
-            .then(|| words::remaining_briefly(&measure::outlook(progress, as_of_ms, now_ms)))
+            .then(|| words.remaining_briefly(&measure::outlook(progress, as_of_ms, now_ms)))
             .flatten();
         let so_far = || {
             let elapsed_ms = measure::elapsed_ms(progress, now_ms).filter(|_| is_running)?;
-            Some(format!("{} so far", words::elapsed(elapsed_ms)))
+            Some(words.so_far(elapsed_ms))
         };
         let when = match remaining.or_else(so_far) {
             Some(span) => When::Span(span),
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_row_that_runs_counts_down_from_when_its_estimate_was_made() {
         let row = row();
-        let at = |now_ms| RowView::of(&row, now_ms).when;
+        let at = |now_ms| RowView::of(Words::ENGLISH, &row, now_ms).when;
         assert_eq!(at(sample::NOW_MS), When::Span("~50 s left".to_owned()));
         assert_eq!(at(sample::NOW_MS + 10_000), When::Span("~40 s left".to_owned()));
     }
@@ -127,7 +127,7 @@ mod tests {
     fn without_an_estimate_it_says_how_long_it_has_taken() {
         let mut row = row();
         row.progress.estimate = None;
-        let view = RowView::of(&row, sample::NOW_MS);
+        let view = RowView::of(Words::ENGLISH, &row, sample::NOW_MS);
         assert_eq!(view.when, When::Span("45 s so far".to_owned()));
     }
 
@@ -136,14 +136,14 @@ mod tests {
         let mut row = row();
         row.progress.status = Status::Failed;
         row.progress.ended_at = Some(sample::at(60_000));
-        let view = RowView::of(&row, sample::NOW_MS);
+        let view = RowView::of(Words::ENGLISH, &row, sample::NOW_MS);
         assert_eq!(view.when, When::At(sample::at(60_000)));
         assert_eq!(view.tone, Tone::Bad);
     }
 
     #[test]
     fn a_slow_row_is_amber_and_says_so() {
-        let view = RowView::of(&row(), sample::STARTED_MS + 600_000);
+        let view = RowView::of(Words::ENGLISH, &row(), sample::STARTED_MS + 600_000);
         assert_eq!((view.tone, view.doing.as_str()), (Tone::Slow, "Apply configuration, slow"));
         assert!(
             view.bar.contains("var(--slow)") && !view.bar.contains("var(--go)"),
@@ -156,7 +156,8 @@ mod tests {
     fn the_bar_is_one_picture_of_all_stages() {
         let mut row = row();
         // Half of its usual 6.1 s.
-        let bar = |row: &ListedRequest| RowView::of(row, sample::STARTED_MS + 44_083).bar;
+        let bar =
+            |row: &ListedRequest| RowView::of(Words::ENGLISH, row, sample::STARTED_MS + 44_083).bar;
         assert_eq!(
             bar(&row),
             "--fills:linear-gradient(90deg,var(--done) 0.0% 16.6%,var(--done) 16.6% 33.3%,\

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::{
     api::{Progress, Status},
     live::Watch,
-    words,
+    words::Words,
 };
 
 /// The buttons that fit where the request stands; none while nothing can be done.
@@ -19,37 +19,49 @@ pub(crate) fn Actions(
 ) -> impl IntoView {
     // Drawn anew only when they change, so that a question stays open while the request goes on.
     let buttons = watch.memo(buttons);
+    let words = watch.words;
     move || {
         buttons.with(|buttons| {
             (!buttons.is_empty()).then(|| {
-                let forms = buttons.iter().map(|button| form(*button, &page)).collect_view();
-                view! { <div class="actions" role="group" aria-label=words::ACTIONS>{forms}</div> }
+                let forms = buttons.iter().map(|button| form(*button, &page, words)).collect_view();
+                view! { <div class="actions" role="group" aria-label=words.actions()>{forms}</div> }
             })
         })
     }
 }
 
 /// A button, and the wish that it sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 struct Button {
     wish: &'static str,
-    label: &'static str,
+    label: fn(Words) -> &'static str,
     /// What is asked before it is sent, when it cannot be taken back, and the button that says yes.
-    question: Option<(&'static str, &'static str)>,
+    question: Option<Question>,
 }
 
-const RETRY: Button = Button { wish: "retry", label: words::TRY_AGAIN, question: None };
+/// A question, and the answer that says yes.
+type Question = (fn(Words) -> &'static str, fn(Words) -> &'static str);
+
+/// Two are the same when they wish the same in the same words.
+impl PartialEq for Button {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |button: &Self| (button.wish, (button.label)(Words::ENGLISH));
+        said(self) == said(other)
+    }
+}
+
+const RETRY: Button = Button { wish: "retry", label: Words::try_again, question: None };
 
 const CANCEL: Button = Button {
     wish: "cancel",
-    label: words::CANCEL,
-    question: Some((words::CANCEL_QUESTION, words::CANCEL_YES)),
+    label: Words::cancel,
+    question: Some((Words::cancel_question, Words::cancel_yes)),
 };
 
 const REMOVE: Button = Button {
     wish: "cancel",
-    label: words::REMOVE,
-    question: Some((words::REMOVE_QUESTION, words::REMOVE_YES)),
+    label: Words::remove,
+    question: Some((Words::remove_question, Words::remove_yes)),
 };
 
 fn buttons(progress: &Progress) -> Vec<Button> {
@@ -64,9 +76,9 @@ fn buttons(progress: &Progress) -> Vec<Button> {
     }
 }
 
-fn form(button: Button, page: &str) -> impl IntoView + use<> {
+fn form(button: Button, page: &str, words: Words) -> impl IntoView + use<> {
     let Button { wish, label, question } = button;
-    let action = format!("{page}/{wish}");
+    let (label, action) = (label(words), format!("{page}/{wish}"));
     match question {
         None => view! {
             <form method="post" action=action>
@@ -78,8 +90,8 @@ fn form(button: Button, page: &str) -> impl IntoView + use<> {
             <details class="confirm">
                 <summary class="button" data-kind="quiet">{label}"..."</summary>
                 <form class="confirm-form" method="post" action=action>
-                    <p>{question}</p>
-                    <button type="submit" class="button" data-kind="bad">{yes}</button>
+                    <p>{question(words)}</p>
+                    <button type="submit" class="button" data-kind="bad">{yes(words)}</button>
                 </form>
             </details>
         }

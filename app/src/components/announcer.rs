@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{live::Watch, words};
+use crate::live::Watch;
 
 /// A live region that speaks the stage when it changes, and nothing else. Silent until then: a region
 /// that is inserted with its content is not announced, and ticking numbers would never stop.
@@ -11,7 +11,8 @@ pub(crate) fn Announcer(
     /// The request.
     watch: Watch,
 ) -> impl IntoView {
-    let current = watch.memo(words::announcement);
+    let words = watch.words;
+    let current = watch.memo(move |progress| words.announcement(progress));
     let spoken = RwSignal::new(String::new());
     Effect::new(move |before: Option<Option<String>>| {
         let now = current.get();

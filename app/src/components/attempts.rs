@@ -7,7 +7,7 @@ use crate::{
     api::{Attempt, StageProgress},
     islands::Moment,
     live::Watch,
-    words,
+    words::{self, Words},
 };
 
 /// Earlier attempts, oldest first, each with its own lane of stages: what became of it, and why.
@@ -17,25 +17,26 @@ pub(crate) fn Attempts(
     /// The request.
     watch: Watch,
 ) -> impl IntoView {
-    let attempts = watch.memo(|progress| {
+    let words = watch.words;
+    let attempts = watch.memo(move |progress| {
         let with_facts =
-            |attempt: &Attempt| (attempt.clone(), words::attempt_facts(progress, attempt));
+            |attempt: &Attempt| (attempt.clone(), words.attempt_facts(progress, attempt));
         progress.attempts.iter().map(with_facts).collect::<Vec<_>>()
     });
     let row = move |(attempt, facts): &(Attempt, Vec<String>)| {
         let now_ms = watch.now_ms.get_untracked();
         let reason = attempt.failure.as_ref().map(|failure| failure.reason.clone());
-        let stages = attempt.stages.iter().map(stage).collect_view();
+        let stages = attempt.stages.iter().map(|one| stage(one, words)).collect_view();
         view! {
             <li class="attempt">
                 <p class="attempt-head">
-                    <span class="attempt-name">{words::attempt_name(attempt)}</span>
+                    <span class="attempt-name">{words.attempt_name(attempt)}</span>
                     " "
                     {attempt.ended_at.map(|at| view! { <Moment at now_ms/> })}
                 </p>
                 <p class="attempt-facts">{facts.join(" · ")}</p>
                 {reason.map(|reason| view! { <p class="attempt-reason">{reason}</p> })}
-                <ol class="lane" aria-label=words::stages_of_attempt(attempt.attempt)>
+                <ol class="lane" aria-label=words.stages_of_attempt(attempt.attempt)>
                     {stages}
                 </ol>
             </li>
@@ -46,8 +47,8 @@ pub(crate) fn Attempts(
             (!attempts.is_empty()).then(|| {
                 let rows = attempts.iter().map(row).collect_view();
                 view! {
-                    <section class="attempts" aria-label=words::EARLIER_ATTEMPTS>
-                        <h2>{words::EARLIER_ATTEMPTS}</h2>
+                    <section class="attempts" aria-label=words.earlier_attempts()>
+                        <h2>{words.earlier_attempts()}</h2>
                         <ol class="attempt-list">{rows}</ol>
                     </section>
                 }
@@ -57,14 +58,14 @@ pub(crate) fn Attempts(
 }
 
 /// One stage of a lane.
-fn stage(stage: &StageProgress) -> impl IntoView + use<> {
-    let duration = stage.duration_ms.filter(|&ms| ms > 0).map(words::duration);
-    let (_, word) = words::state_words(stage.stage, stage.state);
+fn stage(stage: &StageProgress, words: Words) -> impl IntoView + use<> {
+    let duration = stage.duration_ms.filter(|&ms| ms > 0).map(|value| words.duration(value));
+    let (_, word) = words.state_words(stage.stage, stage.state);
     view! {
         <li class="lane-stage" data-state=words::state_key(stage.state)>
             <Glyph stage=stage.stage state=Signal::stored(stage.state)/>
             <span class="lane-name">
-                {stage.label.clone()}
+                {words.stage_label(stage.stage)}
                 <span class="visually-hidden">" "{word}</span>
             </span>
             " "

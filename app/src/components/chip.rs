@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use crate::{api::Status, words};
+use crate::{
+    api::Status,
+    words::{self, Words},
+};
 
 /// The status of a request.
 #[component]
@@ -11,9 +14,10 @@ pub(crate) fn Chip(
     #[prop(into)]
     status: Signal<Status>,
 ) -> impl IntoView {
+    let words = Words::of_page();
     view! {
         <span class="chip" data-tone=move || words::tone(status.get()).as_str()>
-            {move || status.get().label()}
+            {move || words.status(status.get())}
         </span>
     }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::viewer::Viewer;
+use crate::{viewer::Viewer, words::Words};
 
 /// Copies a text. Only there where a browser can do it: the text beside it can always be selected.
 #[component]
@@ -16,6 +16,7 @@ pub(crate) fn Copy(
     /// What it is, for those who cannot see what the button stands beside.
     what: &'static str,
 ) -> impl IntoView {
+    let words = Words::of_page();
     let viewer = Viewer::of_island();
     let is_copied = RwSignal::new(false);
     let copy = move |_| {
@@ -43,11 +44,11 @@ pub(crate) fn Copy(
     };
     view! {
         <button type="button" class="button copy" hidden=move || !can_copy() on:click=copy>
-            {move || if is_copied.get() { "Copied" } else { "Copy" }}
+            {move || if is_copied.get() { words.copied() } else { words.copy() }}
             <span class="visually-hidden">" "{what}</span>
         </button>
         <span class="visually-hidden" role="status">
-            {move || is_copied.get().then_some("Copied")}
+            {move || is_copied.get().then_some(words.copied())}
         </span>
     }
 }

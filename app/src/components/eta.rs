@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::Bar;
-use crate::{api::Status, live::Watch, measure, words};
+use crate::{api::Status, live::Watch, measure};
 
 /// How long it will still take, or what became of it; the bar; how long it has taken so far; and what
 /// comes of it.
@@ -14,21 +14,22 @@ pub(crate) fn Eta(
     /// What came of it.
     children: Children,
 ) -> impl IntoView {
+    let words = watch.words;
     let headline = watch.headline();
     let segments = watch.ticking(|state, now_ms| measure::segments(&state.progress, now_ms));
-    let so_far = watch.ticking(|state, now_ms| {
+    let so_far = watch.ticking(move |state, now_ms| {
         let progress = &state.progress;
         let elapsed_ms = measure::elapsed_ms(progress, now_ms)?;
         match progress.status {
             // The answer says it already.
             Status::Ready | Status::Cancelled => None,
-            Status::Failed | Status::NeedsAttention => Some(words::after(elapsed_ms)),
+            Status::Failed | Status::NeedsAttention => Some(words.after(elapsed_ms)),
             Status::Queued | Status::Provisioning | Status::Undoing => {
-                Some(words::so_far(elapsed_ms))
+                Some(words.so_far(elapsed_ms))
             }
         }
     });
-    let source = watch.memo(words::source_of_estimate);
+    let source = watch.memo(move |progress| words.source_of_estimate(progress));
     // As told by the server, for programs: what is shown is rounded and counts down.
     let told_ms =
         watch.memo(|progress| progress.estimate.as_ref().map(|estimate| estimate.remaining_ms));

@@ -6,7 +6,7 @@ use super::Copy;
 use crate::{
     api::{Failure, Request},
     live::Watch,
-    words,
+    words::{self, Words},
 };
 
 /// Why it failed, what was left behind and what to do next, in that order. Nothing while it has not.
@@ -17,39 +17,41 @@ pub(crate) fn FailureStory(
     /// What was asked for, to ask for it again.
     request: Request,
 ) -> impl IntoView {
-    let failure = watch.memo(|progress| {
+    let words = watch.words;
+    let failure = watch.memo(move |progress| {
         let failure = progress.failure.clone()?;
-        Some((failure, words::what_was_undone(progress)))
+        Some((failure, words.what_was_undone(progress)))
     });
     let (again, report) = (again(&request), format!("{}/report", request.links.page));
     move || {
         failure.with(|failure| {
             let (failure, undone) = failure.as_ref()?;
-            Some(story(failure, undone.clone(), again.clone(), report.clone()))
+            Some(story(words, failure, undone.clone(), again.clone(), report.clone()))
         })
     }
 }
 
 fn story(
+    words: Words,
     failure: &Failure,
     undone: Option<String>,
     again: String,
     report: String,
 ) -> impl IntoView + use<> {
     let has_ended = undone.is_some();
-    let (reason, advice) = (failure.reason.clone(), words::advice(failure));
+    let (reason, advice) = (failure.reason.clone(), words.advice(failure));
     view! {
-        <section class="failure" aria-label="Failure" data-code=failure.code.clone()>
+        <section class="failure" aria-label=words.failure() data-code=failure.code.clone()>
             <p class="failure-reason">{reason}</p>
             <p class="failure-undone">
-                {undone.unwrap_or_else(|| "What was made is being undone.".to_owned())}
+                {undone.unwrap_or_else(|| words.being_undone().to_owned())}
             </p>
             <p class="failure-advice">{advice}</p>
             {has_ended.then(|| view! {
-                <p class="actions"><a class="button" href=again>"Change and ask again"</a></p>
+                <p class="actions"><a class="button" href=again>{words.change_and_ask_again()}</a></p>
                 <p class="failure-report">
-                    <a href=report.clone()>"Report for support"</a>
-                    <Copy source=report what="the report"/>
+                    <a href=report.clone()>{words.report_for_support()}</a>
+                    <Copy source=report what=words.the_report()/>
                 </p>
             })}
         </section>

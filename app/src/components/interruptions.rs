@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{api::Interruption, islands::Moment, live::Watch, words};
+use crate::{api::Interruption, islands::Moment, live::Watch};
 
 /// The interruptions of this attempt, oldest first. Nothing while there are none.
 #[component]
@@ -10,13 +10,14 @@ pub(crate) fn Interruptions(
     /// The request.
     watch: Watch,
 ) -> impl IntoView {
+    let words = watch.words;
     let interruptions = watch.memo(|progress| progress.interruptions.clone());
     let row = move |interruption: &Interruption| {
         view! {
             <li class="interruption">
                 <Moment at=interruption.at now_ms=watch.now_ms.get_untracked()/>
                 " "
-                {words::capitalised(&interruption.message)}
+                {words.resumption(&interruption.message)}
             </li>
         }
     };
@@ -24,7 +25,7 @@ pub(crate) fn Interruptions(
         interruptions.with(|interruptions| {
             (!interruptions.is_empty()).then(|| {
                 view! {
-                    <ol class="interruptions" aria-label=words::INTERRUPTIONS>
+                    <ol class="interruptions" aria-label=words.interruptions()>
                         {interruptions.iter().map(row).collect_view()}
                     </ol>
                 }

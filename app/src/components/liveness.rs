@@ -12,6 +12,7 @@ pub(crate) fn Liveness(
     /// The address of the history page.
     history: String,
 ) -> impl IntoView {
+    let words = watch.words;
     let viewer = Viewer::of_island();
     let seq = watch.memo(|progress| progress.seq);
     let ended_at = watch.memo(|progress| progress.ended_at);
@@ -25,17 +26,17 @@ pub(crate) fn Liveness(
             degraded: degraded.get(),
             ended_at: ended_at.get().map(|at| viewer.moment(at.epoch_ms(), now_ms)),
         };
-        words::liveness(watch.link.get(), &said)
+        words.liveness(watch.link.get(), &said)
     };
     view! {
         <p class="liveness" data-link=move || watch.link.get().as_str()>
-            <span class="liveness-line" title=move || words::liveness_meaning(watch.link.get())>
+            <span class="liveness-line" title=move || words.liveness_meaning(watch.link.get())>
                 <span class="liveness-words">{line}</span>
             </span>
             <span class="visually-hidden" role="status">
-                {move || words::liveness_spoken(watch.link.get())}
+                {move || words.liveness_spoken(watch.link.get())}
             </span>
-            <a href=history>{words::HISTORY}</a>
+            <a href=history>{words.history()}</a>
         </p>
     }
 }

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::Copy;
-use crate::{api::Status, backend::Finished, live::Watch, words};
+use crate::{api::Status, backend::Finished, live::Watch, words::Words};
 
 /// The finished VM, its address and how to go to it. Nothing before.
 #[component]
@@ -11,15 +11,16 @@ pub(crate) fn Machine(
     /// The request.
     watch: Watch,
 ) -> impl IntoView {
+    let words = watch.words;
     let is_ready = watch.memo(|progress| progress.status == Status::Ready);
     move || {
         is_ready.get().then(|| {
             let finished = watch.finished.get();
             view! {
-                <section class="machine" aria-label="The VM">
+                <section class="machine" aria-label=words.the_vm()>
                     {match finished {
-                        Some(finished) => machine(finished).into_any(),
-                        None => view! { <p>"Asking for its address..."</p> }.into_any(),
+                        Some(finished) => machine(finished, words).into_any(),
+                        None => view! { <p>{words.asking_for_its_address()}</p> }.into_any(),
                     }}
                 </section>
             }
@@ -27,11 +28,11 @@ pub(crate) fn Machine(
     }
 }
 
-fn machine(finished: Finished) -> impl IntoView {
+fn machine(finished: Finished, words: Words) -> impl IntoView {
     let Finished { vm, ssh, vcenter, rank } = finished;
     let in_vcenter = match vcenter {
         Some(address) => view! {
-            <a href=address rel="noreferrer" target="_blank">{vm.moref}" in vCenter"</a>
+            <a href=address rel="noreferrer" target="_blank">{vm.moref}{words.in_vcenter()}</a>
         }
         .into_any(),
         None => vm.moref.into_any(),
@@ -39,16 +40,16 @@ fn machine(finished: Finished) -> impl IntoView {
     view! {
         <p class="machine-address">
             <code class="address">{vm.ip_address.clone()}</code>
-            <Copy text=vm.ip_address what="the address"/>
+            <Copy text=vm.ip_address what=words.the_address()/>
         </p>
         <p class="machine-address">
             <code class="ssh">{ssh.clone()}</code>
-            <Copy text=ssh what="the ssh line"/>
+            <Copy text=ssh what=words.the_ssh_line()/>
         </p>
         <dl class="facts-list">
-            <div><dt>"Host name"</dt><dd>{vm.hostname}</dd></div>
-            <div><dt>"In vCenter"</dt><dd>{in_vcenter}</dd></div>
+            <div><dt>{words.host_name()}</dt><dd>{vm.hostname}</dd></div>
+            <div><dt>{words.what_in_vcenter()}</dt><dd>{in_vcenter}</dd></div>
         </dl>
-        {rank.map(|rank| view! { <p class="machine-rank">{words::compared(rank)}</p> })}
+        {rank.map(|rank| view! { <p class="machine-rank">{words.compared(rank)}</p> })}
     }
 }

@@ -7,7 +7,8 @@ use crate::{
     api::{StageProgress, StageState},
     islands::Moment,
     live::{Link, LiveState, Watch},
-    measure, words,
+    measure,
+    words::{self, Words},
 };
 
 /// The stages with their states, times and durations.
@@ -16,6 +17,7 @@ pub(crate) fn Stepper(
     /// The request.
     watch: Watch,
 ) -> impl IntoView {
+    let words = watch.words;
     // The spinner turns only while the server says that something runs, and can say it.
     let is_still = watch.ticking(|state, _| {
         state.degraded.is_some() || words::waits_for(&state.progress).is_some()
@@ -24,7 +26,7 @@ pub(crate) fn Stepper(
     let is_still = move || is_still.get() || is_cut_off();
     let stages = watch.state.with_untracked(|state| state.progress.stages.clone());
     view! {
-        <ol class="stepper" aria-label=words::STAGES data-still=move || is_still().then_some("")>
+        <ol class="stepper" aria-label=words.stages() data-still=move || is_still().then_some("")>
             {stages.into_iter().map(|stage| view! { <Step watch stage/> }).collect_view()}
         </ol>
     }
@@ -33,14 +35,14 @@ pub(crate) fn Stepper(
 /// One stage.
 #[component]
 fn Step(watch: Watch, stage: StageProgress) -> impl IntoView {
-    let key = stage.stage;
+    let (key, words) = (stage.stage, watch.words);
     let now = watch.memo(move |progress| {
         let current = progress.stages.iter().find(|other| other.stage == key);
         current.unwrap_or(&stage).clone()
     });
     let state = Memo::new(move |_| now.with(|stage| stage.state));
     let why = watch.ticking(move |state, _| {
-        (state.progress.current_stage == key).then(|| why(state)).flatten()
+        (state.progress.current_stage == key).then(|| why(words, state)).flatten()
     });
     view! {
         <li
@@ -51,9 +53,9 @@ fn Step(watch: Watch, stage: StageProgress) -> impl IntoView {
         >
             <Glyph stage=key state/>
             <span class="step-name">
-                <span class="step-label">{move || now.with(words::step_label)}</span>
+                <span class="step-label">{move || now.with(|stage| words.step_label(stage))}</span>
                 " "
-                <span class="step-state">{move || words::state_words(key, state.get()).1}" "</span>
+                <span class="step-state">{move || words.state_words(key, state.get()).1}" "</span>
             </span>
             <span class="step-times">
                 {move || now.with(|stage| view! { <Times watch stage=stage.clone()/> })}
@@ -66,7 +68,8 @@ fn Step(watch: Watch, stage: StageProgress) -> impl IntoView {
 /// When a stage completed and how long it took, or takes, or usually takes.
 #[component]
 fn Times(watch: Watch, stage: StageProgress) -> impl IntoView {
-    let usually = stage.typical_ms.map(words::usually);
+    let words = watch.words;
+    let usually = stage.typical_ms.map(|value| words.usually(value));
     match stage.state {
         StageState::Pending => view! { <span class="step-usual">{usually}</span> }.into_any(),
         StageState::Active => {
@@ -83,7 +86,8 @@ fn Times(watch: Watch, stage: StageProgress) -> impl IntoView {
         StageState::Skipped => ().into_any(),
         StageState::Done | StageState::Failed | StageState::Undone => {
             let now_ms = watch.now_ms.get_untracked();
-            let duration = stage.duration_ms.filter(|&ms| ms > 0).map(words::duration);
+            let duration =
+                stage.duration_ms.filter(|&ms| ms > 0).map(|value| words.duration(value));
             view! {
                 {stage.completed_at.map(|at| view! { <Moment at now_ms/> })}
                 " "
@@ -95,11 +99,11 @@ fn Times(watch: Watch, stage: StageProgress) -> impl IntoView {
 }
 
 /// What vCenter is doing in the active stage.
-fn why(state: &LiveState) -> Option<String> {
+fn why(words: Words, state: &LiveState) -> Option<String> {
     let active = measure::active(&state.progress)?;
     let hint = state.hint.as_ref().filter(|hint| hint.stage == active.stage);
     let percent = hint.and_then(|hint| hint.percent);
-    let percent = percent.map(words::task_percent);
+    let percent = percent.map(|value| words.task_percent(value));
     let details = hint.and_then(|hint| hint.details.clone());
     // Interruptions have a place of their own, where they stay.
     let is_interruption = |told: &String| {
@@ -107,7 +111,8 @@ fn why(state: &LiveState) -> Option<String> {
     };
     let told = state.progress.details.clone();
     let told = told.filter(|told| Some(told) != details.as_ref() && !is_interruption(told));
-    let known = [told, details, percent];
+    let in_words = |text: String| words.told(&text);
+    let known = [told.map(in_words), details.map(in_words), percent];
     let known: Vec<_> = known.into_iter().flatten().collect();
     (!known.is_empty()).then(|| known.join(" · "))
 }

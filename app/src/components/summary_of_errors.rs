@@ -2,6 +2,8 @@
 
 use leptos::{html, prelude::*};
 
+use crate::words::Words;
+
 /// One thing that is wrong: the id of its field, the field's label and the message.
 pub(crate) type Wrong = (&'static str, &'static str, String);
 
@@ -13,6 +15,7 @@ pub(crate) fn SummaryOfErrors(
     /// What is wrong beyond them.
     problem: Option<String>,
 ) -> impl IntoView {
+    let words = Words::of_page();
     let is_there = !wrong.is_empty() || problem.is_some();
     let summary = NodeRef::<html::Div>::new();
     // `autofocus` does it without JavaScript, but not in every browser for what is not a field.
@@ -22,11 +25,7 @@ pub(crate) fn SummaryOfErrors(
         }
     });
     is_there.then(|| {
-        let title = match wrong.len() {
-            0 => "It could not be asked for".to_owned(),
-            1 => "One field needs another value".to_owned(),
-            count => format!("{count} fields need another value"),
-        };
+        let title = words.fields_are_wrong(wrong.len());
         let line = |(id, label, message): Wrong| {
             view! {
                 <li><a href=format!("#{id}")>{label}</a>": "{message}</li>

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{live::Watch, viewer::Viewer, words};
+use crate::{live::Watch, viewer::Viewer};
 
 /// A button that has the browser tell the end of the request. Asks for leave only when it is pressed,
 /// and is only there where a browser can do it and something is still to come.
@@ -13,6 +13,7 @@ pub(crate) fn TellMe(
     /// Its name among the wishes that the browser remembers.
     request: String,
 ) -> impl IntoView {
+    let words = watch.words;
     let viewer = Viewer::of_island();
     let has_ended = watch.memo(|progress| progress.status.has_ended());
     let is_wanted = RwSignal::new(false);
@@ -60,7 +61,7 @@ pub(crate) fn TellMe(
             <svg class="tell-me-sign" viewBox="0 0 24 24" aria-hidden="true">
                 <path d="M6.5 16.5V11a5.5 5.5 0 0 1 11 0v5.5l1.5 1.5H5zM10.3 20.5h3.4"/>
             </svg>
-            {move || if is_wanted.get() { words::WILL_TELL } else { words::TELL_ME }}
+            {move || if is_wanted.get() { words.will_tell() } else { words.tell_me() }}
         </button>
     }
 }

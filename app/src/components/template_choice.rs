@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     api::{Estimate, Template},
-    words,
+    words::Words,
 };
 
 /// The templates that vCenter has, each with what it needs.
@@ -24,6 +24,7 @@ pub(crate) fn TemplateChoice(
     #[prop(into)]
     on_choose: Callback<Template>,
 ) -> impl IntoView {
+    let words = Words::of_page();
     let has_error = error.is_some();
     let is_offered = templates.iter().any(|template| template.name == chosen);
     // A name that was typed into the address and is not offered must not be lost silently.
@@ -34,13 +35,13 @@ pub(crate) fn TemplateChoice(
             // The first has the id that the list of errors leads to.
             let id = if index == 0 { "template".to_owned() } else { format!("template-{index}") };
             let facts = [
-                words::cpus(template.cpus),
-                words::memory(template.memory_mib),
-                format!("{} GiB disk", words::with_thousands(template.disk_gib)),
+                words.cpus(template.cpus),
+                words.memory(template.memory_mib),
+                words.disk(template.disk_gib),
             ];
             let (name, guest) = (template.name.clone(), template.guest.clone());
             let known = usual.iter().find(|(of, _)| *of == name);
-            let usually = known.map(|(_, estimate)| words::usually_takes(estimate));
+            let usually = known.map(|(_, estimate)| words.usually_takes(estimate));
             view! {
                 <label class="choice">
                     <input
@@ -60,19 +61,17 @@ pub(crate) fn TemplateChoice(
             }
         }
     };
-    let problem = problem.or_else(|| {
-        templates.is_empty().then(|| "vCenter has no templates that can be seen.".to_owned())
-    });
+    let problem = problem.or_else(|| templates.is_empty().then(|| words.no_templates().to_owned()));
     view! {
         <fieldset class="choices" data-invalid=has_error.then_some("")>
-            <legend>"Template"</legend>
+            <legend>{words.template()}</legend>
             {error.map(|error| view! { <p class="field-error" id="template-error">{error}</p> })}
             {problem.map(|problem| view! { <p class="choices-problem" id="template">{problem}</p> })}
             {stranger.map(|name| view! {
                 <label class="choice">
                     <input type="radio" name="template" value=name.clone() checked=true/>
                     <span class="choice-name">{name}</span>
-                    <span class="choice-guest">"not among vCenter's templates"</span>
+                    <span class="choice-guest">{words.not_among_templates()}</span>
                 </label>
             })}
             <div class="choices-list">

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{live::Watch, measure, words};
+use crate::{live::Watch, measure};
 
 /// Height of a bar's drawing; its width is 100, and stretched to the column's.
 const HEIGHT: u32 = 12;
@@ -16,16 +16,17 @@ pub(crate) fn Timeline(
     /// The address of the replay.
     replay: String,
 ) -> impl IntoView {
+    let words = watch.words;
     let lanes =
         watch.memo(
             |progress| {
                 if progress.status.has_ended() { measure::lanes(progress) } else { Vec::new() }
             },
         );
-    let row = |lane: &measure::Lane| {
-        let name = view! { <th scope="row">{lane.label.clone()}</th> };
-        let took = words::duration(lane.took_ms);
-        let usually = lane.usually_ms.map(words::duration);
+    let row = move |lane: &measure::Lane| {
+        let name = view! { <th scope="row">{words.told(&lane.label)}</th> };
+        let took = words.duration(lane.took_ms);
+        let usually = lane.usually_ms.map(|value| words.duration(value));
         view! {
             <tr data-pace=lane.pace.as_str()>
                 {name}
@@ -36,7 +37,7 @@ pub(crate) fn Timeline(
                         Some(usually) => usually.into_any(),
                         None => view! {
                             <span aria-hidden="true">"–"</span>
-                            <span class="visually-hidden">{words::NOT_KNOWN}</span>
+                            <span class="visually-hidden">{words.not_known()}</span>
                         }
                         .into_any(),
                     }}
@@ -51,16 +52,16 @@ pub(crate) fn Timeline(
                 view! {
                     <section class="timeline card" aria-labelledby="timeline-title">
                         <div class="timeline-head">
-                            <h2 id="timeline-title">{words::TIMELINE}</h2>
-                            <a href=replay.clone()>{words::WATCH_AGAIN}</a>
+                            <h2 id="timeline-title">{words.timeline()}</h2>
+                            <a href=replay.clone()>{words.watch_again()}</a>
                         </div>
                         <table>
                             <thead>
                                 <tr>
-                                    <th scope="col">{words::TIMELINE_STAGE}</th>
+                                    <th scope="col">{words.stage()}</th>
                                     <td aria-hidden="true"></td>
-                                    <th scope="col">{words::TIMELINE_TOOK}</th>
-                                    <th scope="col">{words::TIMELINE_USUALLY}</th>
+                                    <th scope="col">{words.took()}</th>
+                                    <th scope="col">{words.usually_title()}</th>
                                 </tr>
                             </thead>
                             <tbody>{rows}</tbody>

@@ -6,7 +6,7 @@ use super::Note;
 use crate::{
     api::{Waiting, WaitingFor},
     live::Watch,
-    words::{self, Tone},
+    words::Tone,
 };
 
 /// The warning that it takes longer than usual. The region is always there, since one that is
@@ -16,14 +16,17 @@ pub(crate) fn SlowNote(
     /// The request.
     watch: Watch,
 ) -> impl IntoView {
+    let words = watch.words;
     let is_slow = watch.is_slow();
     let message = watch.memo(|progress| progress.message.clone());
-    let title = Signal::derive(move || message.get().unwrap_or_else(|| words::SLOW.to_owned()));
+    let title = Signal::derive(move || {
+        message.get().map_or_else(|| words.slow().to_owned(), |message| words.told(&message))
+    });
     view! {
         <div role="status" class="slow">
             <Show when=move || is_slow.get()>
                 <Note tone=Tone::Slow title>
-                    <p>{words::SLOW_MEANING}</p>
+                    <p>{words.slow_meaning()}</p>
                 </Note>
             </Show>
         </div>
@@ -36,6 +39,7 @@ pub(crate) fn WaitingNote(
     /// The request.
     watch: Watch,
 ) -> impl IntoView {
+    let words = watch.words;
     let waiting = watch.memo(|progress| {
         progress.waiting.clone().filter(|waiting| waiting.waiting_for != WaitingFor::Worker)
     });
@@ -45,7 +49,7 @@ pub(crate) fn WaitingNote(
             let left_ms = next_at?.epoch_ms() - now_ms;
             Some(u64::try_from(left_ms).unwrap_or(0))
         };
-        watch.ticking(move |_, now_ms| words::next_try(number, in_ms(now_ms)))
+        watch.ticking(move |_, now_ms| words.next_try(number, in_ms(now_ms)))
     };
     move || {
         waiting.with(|waiting| {
@@ -53,8 +57,8 @@ pub(crate) fn WaitingNote(
             let (reason, next) = (waiting.reason.clone(), next(waiting));
             Some(view! {
                 <div class="waiting">
-                    <Note tone=Tone::Slow title=Signal::stored(words::why_it_waits(waiting.waiting_for).to_owned())>
-                        {reason.map(|reason| view! { <p>{reason}</p> })}
+                    <Note tone=Tone::Slow title=Signal::stored(words.why_it_waits(waiting.waiting_for).to_owned())>
+                        {reason.map(|reason| words.told(&reason)).map(|reason| view! { <p>{reason}</p> })}
                         <p class="waiting-next">{move || next.get()}</p>
                     </Note>
                 </div>

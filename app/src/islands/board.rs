@@ -9,7 +9,7 @@ use crate::{
     components::BoardRow,
     live::Link,
     viewer::Viewer,
-    words,
+    words::Words,
 };
 
 /// Everything of the list that moves.
@@ -21,6 +21,7 @@ pub(crate) fn Board(
     query: ListQuery,
 ) -> impl IntoView {
     let board = LiveBoard::new(&page, query.clone());
+    let words = board.words;
     stay_true(board, page.last_event_id);
     let is_filtered = query.status.is_some()
         || query.template.is_some()
@@ -34,12 +35,12 @@ pub(crate) fn Board(
             {move || match (is_empty.get(), is_whole) {
                 (false, _) => ().into_any(),
                 (true, true) => view! { <Welcome/> }.into_any(),
-                (true, false) => view! { <p class="card empty">"No request is like that."</p> }.into_any(),
+                (true, false) => view! { <p class="card empty">{words.no_request_like_that()}</p> }.into_any(),
             }}
             <section
                 class="card"
                 hidden=move || is_empty.get() && board.waiting.get().0 == 0
-                aria-label="Requests"
+                aria-label=words.requests()
             >
                 <Waiting board/>
                 <ul class="rows">
@@ -59,13 +60,14 @@ pub(crate) fn Board(
 /// How many requests there are of each status: each number leads to those.
 #[component]
 fn Tally(board: LiveBoard, query: ListQuery) -> impl IntoView {
+    let words = board.words;
     let link = move |status: Option<Status>, label: &'static str, count: u32, query: &ListQuery| {
         let is_current = query.status == status;
         let to = ListQuery { status, after: None, ..query.clone() };
         view! {
             <li>
                 <a href=address(&to, None) aria-current=is_current.then_some("true")>
-                    {label}" "<b>{words::with_thousands(count)}</b>
+                    {label}" "<b>{words.with_thousands(count)}</b>
                 </a>
             </li>
         }
@@ -74,11 +76,11 @@ fn Tally(board: LiveBoard, query: ListQuery) -> impl IntoView {
         let tally = board.tally.get().filter(|tally| !tally.statuses.is_empty())?;
         let all = tally.statuses.iter().map(|(_, count)| count).sum();
         let statuses = tally.statuses.iter();
-        let each =
-            statuses.map(|(status, count)| link(Some(*status), status.label(), *count, &query));
+        let each = statuses
+            .map(|(status, count)| link(Some(*status), words.status(*status), *count, &query));
         Some(view! {
-            <ul class="tally" aria-label="How many there are">
-                {link(None, "All", all, &query)}
+            <ul class="tally" aria-label=words.how_many()>
+                {link(None, words.all(), all, &query)}
                 {each.collect_view()}
             </ul>
         })
@@ -88,15 +90,14 @@ fn Tally(board: LiveBoard, query: ListQuery) -> impl IntoView {
 /// New requests that would move what is being read: they come in when the person says so.
 #[component]
 fn Waiting(board: LiveBoard) -> impl IntoView {
-    let words = move || match board.waiting.get() {
-        (1, false) => "1 new request".to_owned(),
-        (count, false) => format!("{count} new requests"),
-        (count, true) => format!("More than {count} new requests"),
+    let told = move || {
+        let (count, and_more) = board.waiting.get();
+        board.words.new_requests(count, and_more)
     };
     view! {
         <div class="waiting-rows" hidden=move || board.waiting.get().0 == 0>
             <button type="button" class="button" data-kind="main" on:click=move |_| show(board)>
-                {words}
+                {told}
             </button>
         </div>
     }
@@ -107,26 +108,21 @@ fn Waiting(board: LiveBoard) -> impl IntoView {
 fn BoardLiveness(board: LiveBoard) -> impl IntoView {
     let viewer = Viewer::of_island();
     let heard = move || viewer.moment(board.heard_ms.get(), board.now_ms.get());
-    let ago = move || {
-        words::elapsed(u64::try_from(board.now_ms.get() - board.heard_ms.get()).unwrap_or(0))
-    };
-    let line = move || match (board.link.get(), board.degraded.get()) {
-        (Link::Rendered | Link::Ended, _) => format!("As of {}", heard()),
-        (Link::Reconnecting, _) => format!("reconnecting, last known {}", heard()),
-        (Link::Offline, _) => format!("Offline, last known {}", heard()),
-        (Link::Live | Link::Polling, Some(reason)) => format!("Connected, but {reason}"),
-        (Link::Live, None) => format!("Live, {} ago", ago()),
-        (Link::Polling, None) => format!("Checking every 3 s, {} ago", ago()),
+    let words = board.words;
+    let line = move || {
+        let ago_ms = u64::try_from(board.now_ms.get() - board.heard_ms.get()).unwrap_or(0);
+        let degraded = board.degraded.get();
+        words.board_liveness(board.link.get(), degraded.as_deref(), &heard(), ago_ms)
     };
     view! {
         <p class="liveness board-liveness" data-link=move || board.link.get().as_str()>
-            <span class="liveness-line" title=move || words::liveness_meaning(board.link.get())>
+            <span class="liveness-line" title=move || words.liveness_meaning(board.link.get())>
                 <span class="liveness-words">{line}</span>
             </span>
             <span class="visually-hidden" role="status">
-                {move || words::liveness_spoken(board.link.get())}
+                {move || words.liveness_spoken(board.link.get())}
             </span>
-            <a href="" hidden=move || board.link.get() == Link::Live>"Refresh"</a>
+            <a href="" hidden=move || board.link.get() == Link::Live>{words.refresh()}</a>
         </p>
     }
 }
@@ -135,7 +131,7 @@ fn BoardLiveness(board: LiveBoard) -> impl IntoView {
 #[component]
 fn Paging(board: LiveBoard, query: ListQuery) -> impl IntoView {
     let viewer = Viewer::of_island();
-    let is_loading = RwSignal::new(false);
+    let (is_loading, words) = (RwSignal::new(false), board.words);
     let first = query.after.is_some().then(|| address(&query, None));
     let older = {
         let query = query.clone();
@@ -146,8 +142,8 @@ fn Paging(board: LiveBoard, query: ListQuery) -> impl IntoView {
         viewer.is_here() && board.next.with(Option::is_some) && count < ROWS_MAX
     };
     view! {
-        <nav class="paging" aria-label="Pages">
-            {first.map(|first| view! { <a href=first>"Newest"</a> })}
+        <nav class="paging" aria-label=words.pages()>
+            {first.map(|first| view! { <a href=first>{words.newest()}</a> })}
             <button
                 type="button"
                 class="button"
@@ -155,9 +151,9 @@ fn Paging(board: LiveBoard, query: ListQuery) -> impl IntoView {
                 disabled=move || is_loading.get()
                 on:click=move |_| show_more(board, is_loading)
             >
-                {move || if is_loading.get() { "Loading..." } else { "Show more" }}
+                {move || if is_loading.get() { words.loading() } else { words.show_more() }}
             </button>
-            {move || older().map(|older| view! { <a href=older>"Older"</a> })}
+            {move || older().map(|older| view! { <a href=older>{words.older()}</a> })}
         </nav>
     }
 }
@@ -165,13 +161,14 @@ fn Paging(board: LiveBoard, query: ListQuery) -> impl IntoView {
 /// What a person sees who has not asked for anything yet.
 #[component]
 fn Welcome() -> impl IntoView {
+    let words = Words::of_page();
     view! {
         <section class="card empty">
-            <h2>"Nothing asked for yet"</h2>
-            <p>"Ask for a virtual machine and watch every stage of it being built, as it happens."</p>
+            <h2>{words.welcome()}</h2>
+            <p>{words.welcome_meaning()}</p>
             <p class="actions">
                 <a class="button" data-kind="main" href="/requests/new">
-                    "Ask for the first one"
+                    {words.ask_for_the_first()}
                 </a>
             </p>
         </section>

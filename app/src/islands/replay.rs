@@ -30,6 +30,7 @@ pub(crate) fn Replay(
     let count = events.len();
     // An event is always there: a request begins with one.
     let watch = events.get(first).map(Watch::of_past)?;
+    let words = watch.words;
     let place = RwSignal::new(film.with_value(|film| film.begin_of(first)));
     let scene = Memo::new(move |_| film.with_value(|film| film.at(place.get())));
     let events = StoredValue::new(events);
@@ -48,7 +49,7 @@ pub(crate) fn Replay(
     Some(view! {
         <Controls film place scene watch count/>
         <WaitingNote watch/>
-        <section class="card" aria-label=words::PROGRESS>
+        <section class="card" aria-label=words.progress()>
             <Eta watch><span hidden></span></Eta>
             <Stepper watch/>
             <Interruptions watch/>
@@ -67,7 +68,7 @@ fn Controls(
     watch: Watch,
     count: usize,
 ) -> impl IntoView {
-    let viewer = Viewer::of_island();
+    let (viewer, words) = (Viewer::of_island(), watch.words);
     let is_playing = RwSignal::new(false);
     let speed = RwSignal::new(SPEEDS[1]);
     let (length_ms, step_ms) = film.with_value(|film| (film.length_ms(), film.step_ms()));
@@ -91,7 +92,7 @@ fn Controls(
     let moment = Memo::new(move |_| {
         let Scene { index, now_ms } = scene.get();
         let headline = watch.headline().with(|headline| headline.text.clone());
-        words::film_moment(&viewer.moment(now_ms, now_ms), index + 1, count, &headline)
+        words.film_moment(&viewer.moment(now_ms, now_ms), index + 1, count, &headline)
     });
     let speeds = SPEEDS.map(|times| {
         view! {
@@ -106,14 +107,14 @@ fn Controls(
         }
     });
     view! {
-        <div class="replay-controls card" role="group" aria-label=words::FILM hidden=move || !viewer.is_here()>
+        <div class="replay-controls card" role="group" aria-label=words.film() hidden=move || !viewer.is_here()>
             <input
                 class="replay-place"
                 type="range"
                 min="0"
                 max=length_ms
                 step=step_ms
-                aria-label=words::FILM_PLACE
+                aria-label=words.film_place()
                 aria-valuetext=move || moment.get()
                 prop:value=move || place.get().to_string()
                 on:input:target=move |event| scrub(event.target().value())
@@ -121,15 +122,15 @@ fn Controls(
             <p class="replay-moment" aria-hidden="true">{move || moment.get()}</p>
             <div class="replay-buttons">
                 <button type="button" class="button" data-kind="main" on:click=toggle>
-                    {move || if is_playing.get() { words::FILM_PAUSE } else { words::FILM_PLAY }}
+                    {move || if is_playing.get() { words.film_pause() } else { words.film_play() }}
                 </button>
                 <button type="button" class="button" on:click=move |_| go(scene.get_untracked().index.checked_sub(1))>
-                    {words::FILM_BACK}
+                    {words.film_back()}
                 </button>
                 <button type="button" class="button" on:click=move |_| go(Some(scene.get_untracked().index + 1))>
-                    {words::FILM_ON}
+                    {words.film_on()}
                 </button>
-                <div class="replay-speeds" role="group" aria-label=words::FILM_SPEED>{speeds}</div>
+                <div class="replay-speeds" role="group" aria-label=words.film_speed_title()>{speeds}</div>
             </div>
         </div>
     }

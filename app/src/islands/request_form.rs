@@ -13,18 +13,21 @@ use crate::{
     backend::{Foresight, NewRequestForm, Site},
     components::{Field, SummaryOfErrors, TemplateChoice},
     viewer::Viewer,
-    words,
+    words::Words,
 };
 
+/// A label.
+type Label = fn(Words) -> &'static str;
+
 /// The form's fields: name in the form, name in the API, label.
-const FIELDS: [(&str, &str, &str); 7] = [
-    ("name", "name", "Name"),
-    ("template", "template", "Template"),
-    ("cpus", "cpus", "CPUs"),
-    ("memoryMib", "memoryMib", "Memory in MiB"),
-    ("networkName", "network.name", "Network"),
-    ("ipAddress", "network.ipAddress", "Fixed address"),
-    ("gateway", "network.gateway", "Gateway"),
+const FIELDS: [(&str, &str, Label); 7] = [
+    ("name", "name", Words::name),
+    ("template", "template", Words::template),
+    ("cpus", "cpus", Words::cpus_title),
+    ("memoryMib", "memoryMib", Words::memory_in_mib),
+    ("networkName", "network.name", Words::network),
+    ("ipAddress", "network.ipAddress", Words::fixed_address),
+    ("gateway", "network.gateway", Words::gateway),
 ];
 
 /// The form, with what was typed and what is wrong with it.
@@ -33,6 +36,7 @@ pub(crate) fn RequestForm(
     /// What the server knows about it.
     form: NewRequestForm,
 ) -> impl IntoView {
+    let words = Words::of_page();
     let NewRequestForm { draft, errors, problem, templates, templates_problem, .. } = form;
     let NewRequestForm { foresight: Foresight { ahead, usual }, site, .. } = form;
     let (viewer, is_sent) = (Viewer::of_island(), RwSignal::new(false));
@@ -55,21 +59,23 @@ pub(crate) fn RequestForm(
         let usual = usual.clone();
         move || {
             let known = usual.iter().find(|(of, _)| *of == chosen.get());
-            words::foreseen(known.map(|(_, estimate)| estimate), ahead)
+            words.foreseen(known.map(|(_, estimate)| estimate), ahead)
         }
     };
-    let limits = Limits::of(&site);
-    let error = |field: &str| message(&errors, field);
+    let limits = Limits::of(words, &site);
+    let problem = problem.map(|problem| words.told(&problem));
+    let templates_problem = templates_problem.map(|problem| words.told(&problem));
+    let error = |field: &str| message(words, &errors, field);
     let memory_hint = Signal::derive(move || {
         let typed = memory.get().trim().parse::<u32>().ok().filter(|mib| *mib > 0);
         typed.map_or_else(
             || limits.memory.clone(),
-            |mib| format!("{} · {}", words::memory(mib), limits.memory),
+            |mib| format!("{} · {}", words.memory(mib), limits.memory),
         )
     });
     view! {
         <div class="new-request-form">
-            <SummaryOfErrors wrong=wrong(&errors) problem/>
+            <SummaryOfErrors wrong=wrong(words, &errors) problem/>
             // The server checks, so that all that is wrong is said at once, with or without JavaScript.
             <form
                 method="post"
@@ -80,7 +86,7 @@ pub(crate) fn RequestForm(
             >
                 <input type="hidden" name="key" value=draft.key autocomplete="off"/>
                 <div class="card form">
-                    <Field name="name" label="Name" hint=NAME_HINT value=name error=error("name") remark=remark(taken) is_required=true max_chars=63/>
+                    <Field name="name" label=words.name() hint=words.name_hint() value=name error=error("name") remark=remark(words, taken) is_required=true max_chars=63/>
                     <TemplateChoice
                         templates
                         chosen=draft.template
@@ -90,17 +96,17 @@ pub(crate) fn RequestForm(
                         on_choose
                     />
                     <div class="form-pair">
-                        <Field name="cpus" label="CPUs" hint=limits.cpus value=cpus error=error("cpus") is_number=true is_required=true max_chars=8/>
-                        <Field name="memoryMib" label="Memory in MiB" hint=memory_hint value=memory error=error("memoryMib") is_number=true is_required=true max_chars=12/>
+                        <Field name="cpus" label=words.cpus_title() hint=limits.cpus value=cpus error=error("cpus") is_number=true is_required=true max_chars=8/>
+                        <Field name="memoryMib" label=words.memory_in_mib() hint=memory_hint value=memory error=error("memoryMib") is_number=true is_required=true max_chars=12/>
                     </div>
                     <Network draft=(draft.network_name, draft.ip_address, draft.gateway) errors/>
                 </div>
                 <p class="foresight" role="status">{foreseen}</p>
                 <p class="actions">
                     <button class="button" data-kind="main" disabled=move || is_sent.get()>
-                        {move || if is_sent.get() { "Asking..." } else { "Ask for it" }}
+                        {move || if is_sent.get() { words.asking() } else { words.ask_for_it() }}
                     </button>
-                    <a class="button" data-kind="quiet" href="/">"Back to the list"</a>
+                    <a class="button" data-kind="quiet" href="/">{words.back_to_the_list()}</a>
                 </p>
             </form>
         </div>
@@ -108,8 +114,8 @@ pub(crate) fn RequestForm(
 }
 
 /// What is said of a name that is taken.
-fn remark(taken: RwSignal<Option<String>>) -> Signal<String> {
-    Signal::derive(move || taken.get().map(|by| format!("Taken: {by}.")).unwrap_or_default())
+fn remark(words: Words, taken: RwSignal<Option<String>>) -> Signal<String> {
+    Signal::derive(move || taken.get().map(|by| words.taken(&by)).unwrap_or_default())
 }
 
 /// The pause in typing after which a name is looked up.
@@ -139,7 +145,7 @@ fn check_while_typing(name: RwSignal<String>, taken: RwSignal<Option<String>>) {
             }
             let question = crate::browser::Question::new();
             let asking = question.clone();
-            let address = format!("/ui/name?name={}", words::in_query(&typed));
+            let address = format!("/ui/name?name={}", crate::words::in_query(&typed));
             let look = move || {
                 leptos::task::spawn_local(async move {
                     let answer: Option<NameCheck> = asking.read_json(&address).await;
@@ -154,24 +160,22 @@ fn check_while_typing(name: RwSignal<String>, taken: RwSignal<Option<String>>) {
     }
 }
 
-const NAME_HINT: &str =
-    "1 to 63 of a-z, 0-9 and -, no hyphen at an end. The guest's host name is the same.";
-
 /// The network, which most people leave alone.
 #[component]
 fn Network(draft: (String, String, String), errors: Vec<FieldError>) -> impl IntoView {
+    let words = Words::of_page();
     let is_open = !(draft.0.is_empty() && draft.1.is_empty() && draft.2.is_empty())
         || errors.iter().any(|error| error.field.starts_with("network"));
-    let error = |field: &str| message(&errors, field);
+    let error = |field: &str| message(words, &errors, field);
     let (name, address, gateway) =
         (RwSignal::new(draft.0), RwSignal::new(draft.1), RwSignal::new(draft.2));
     view! {
         <details class="network" open=is_open>
-            <summary>"Network"<span class="network-hint">"the template's, with DHCP, unless you say more"</span></summary>
-            <Field name="networkName" label="Network" hint="A network of vCenter; empty for the template's." value=name error=error("network.name")/>
+            <summary>{words.network()}<span class="network-hint">{words.network_hint()}</span></summary>
+            <Field name="networkName" label=words.network() hint=words.network_name_hint() value=name error=error("network.name")/>
             <div class="form-pair">
-                <Field name="ipAddress" label="Fixed address" hint="As 10.20.30.40/24; empty for DHCP." value=address error=error("network.ipAddress") max_chars=18/>
-                <Field name="gateway" label="Gateway" hint="As 10.20.30.1; only with a fixed address." value=gateway error=error("network.gateway") max_chars=15/>
+                <Field name="ipAddress" label=words.fixed_address() hint=words.fixed_address_hint() value=address error=error("network.ipAddress") max_chars=18/>
+                <Field name="gateway" label=words.gateway() hint=words.gateway_hint() value=gateway error=error("network.gateway") max_chars=15/>
             </div>
         </details>
     }
@@ -185,12 +189,10 @@ struct Limits {
 }
 
 impl Limits {
-    fn of(site: &Site) -> Self {
-        let ((cpus_min, cpus_max), (mib_min, mib_max)) = (site.cpus, site.memory_mib);
-        let (mib_min, mib_max) = (words::with_thousands(mib_min), words::with_thousands(mib_max));
+    fn of(words: Words, site: &Site) -> Self {
         Self {
-            cpus: format!("{cpus_min} to {cpus_max}"),
-            memory: format!("{mib_min} to {mib_max}, steps of {}", site.memory_step_mib),
+            cpus: words.cpu_limits(site.cpus),
+            memory: words.memory_limits(site.memory_mib, site.memory_step_mib),
         }
     }
 }
@@ -219,19 +221,21 @@ fn propose_size(
 }
 
 /// What is wrong with one field.
-fn message(errors: &[FieldError], field: &str) -> Option<String> {
-    errors.iter().find(|error| error.field == field).map(|error| error.message.clone())
+fn message(words: Words, errors: &[FieldError], field: &str) -> Option<String> {
+    errors.iter().find(|error| error.field == field).map(|error| words.told(&error.message))
 }
 
 /// What is wrong, in the order of the fields, then what belongs to no field that we know.
-fn wrong(errors: &[FieldError]) -> Vec<(&'static str, &'static str, String)> {
+fn wrong(words: Words, errors: &[FieldError]) -> Vec<(&'static str, &'static str, String)> {
     let known = FIELDS
         .into_iter()
-        .filter_map(|(id, field, label)| Some((id, label, message(errors, field)?)));
+        .filter_map(|(id, field, label)| Some((id, label(words), message(words, errors, field)?)));
     let others = errors
         .iter()
         .filter(|error| FIELDS.iter().all(|(_, field, _)| *field != error.field))
-        .map(|error| ("content", "Request", format!("{}: {}", error.field, error.message)));
+        .map(|error| {
+            ("content", words.request(), format!("{}: {}", error.field, words.told(&error.message)))
+        });
     known.chain(others).collect()
 }
 
@@ -243,7 +247,8 @@ mod tests {
     fn every_error_is_listed_in_the_order_of_the_fields() {
         let error = |field: &str| FieldError { field: field.to_owned(), message: "no".to_owned() };
         let errors = [error("network.ipAddress"), error("extra"), error("name")];
-        let listed: Vec<_> = wrong(&errors).into_iter().map(|(id, _, text)| (id, text)).collect();
+        let listed: Vec<_> =
+            wrong(Words::ENGLISH, &errors).into_iter().map(|(id, _, text)| (id, text)).collect();
         let no = || "no".to_owned();
         let expected = [("name", no()), ("ipAddress", no()), ("content", "extra: no".to_owned())];
         assert_eq!(listed, expected);

@@ -11,7 +11,7 @@ use crate::{
         SlowNote, Stepper, TellMe, Timeline, Undo, WaitingNote,
     },
     live::Watch,
-    words,
+    words::Words,
 };
 #[cfg(feature = "hydrate")]
 use crate::{browser, icon};
@@ -23,6 +23,7 @@ pub(crate) fn Watched(
     detail: RequestDetail,
 ) -> impl IntoView {
     let watch = Watch::new(&detail);
+    let words = watch.words;
     let request = detail.request;
     stay_true(watch, &request);
     let status = watch.memo(|progress| progress.status);
@@ -35,14 +36,14 @@ pub(crate) fn Watched(
             <header class="request-head">
                 <div class="request-name"><h1>{name}</h1><Chip status/></div>
                 <ul class="facts">
-                    {facts(&request).into_iter().map(|fact| view! { <li>{fact}</li> }).collect_view()}
-                    <li>{words::ASKED_AT}" "<Moment at=created_at now_ms=watch.now_ms.get_untracked()/></li>
+                    {facts(words, &request).into_iter().map(|fact| view! { <li>{fact}</li> }).collect_view()}
+                    <li>{words.asked_at()}" "<Moment at=created_at now_ms=watch.now_ms.get_untracked()/></li>
                 </ul>
             </header>
             <Announcer watch/>
             <SlowNote watch/>
             <WaitingNote watch/>
-            <section class="card" aria-label=words::PROGRESS>
+            <section class="card" aria-label=words.progress()>
                 <Eta watch>
                     <Machine watch/>
                     <FailureStory watch request=request.clone()/>
@@ -63,12 +64,9 @@ pub(crate) fn Watched(
 }
 
 /// What was asked for, in a line.
-fn facts(request: &Request) -> Vec<String> {
-    let mut facts = vec![
-        request.template.clone(),
-        words::cpus(request.cpus),
-        words::memory(request.memory_mib),
-    ];
+fn facts(words: Words, request: &Request) -> Vec<String> {
+    let mut facts =
+        vec![request.template.clone(), words.cpus(request.cpus), words.memory(request.memory_mib)];
     let network = request.network.clone().unwrap_or_default();
     facts.extend([network.name, network.ip_address].into_iter().flatten());
     facts
@@ -80,10 +78,11 @@ fn facts(request: &Request) -> Vec<String> {
 fn stay_true(watch: Watch, request: &Request) {
     #[cfg(feature = "hydrate")]
     {
+        let words = watch.words;
         let Request { links, name, .. } = request.clone();
         let title_name = name.clone();
         let title = watch.ticking(move |state, now_ms| {
-            words::document_title(&state.progress, &title_name, state.estimate_as_of_ms, now_ms)
+            words.document_title(&state.progress, &title_name, state.estimate_as_of_ms, now_ms)
         });
         Effect::new(move |_| document().set_title(&title.get()));
         let icon = watch.ticking(|state, now_ms| icon::icon(&state.progress, now_ms));
@@ -94,8 +93,8 @@ fn stay_true(watch: Watch, request: &Request) {
                 let (name, id) = (name.clone(), links_of_stream.this.clone());
                 crate::live::keep_true(watch, links_of_stream.clone(), move |state| {
                     let now_ms = watch.now_ms.get_untracked();
-                    let words::Notice { title, body } =
-                        words::notice(&state.progress, &name, now_ms);
+                    let crate::words::Notice { title, body } =
+                        words.notice(&state.progress, &name, now_ms);
                     browser::notifications::tell(&id, &title, &body);
                 });
             }

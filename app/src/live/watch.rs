@@ -6,12 +6,15 @@ use super::{Link, LiveState};
 use crate::{
     api::{Progress, StageEvent, Timestamp},
     backend::{Finished, RequestDetail},
-    measure, words,
+    measure,
+    words::{self, Words},
 };
 
 /// One request, as it is watched. Rendered once by the server, then moved on by the stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Watch {
+    /// The page's words.
+    pub(crate) words: Words,
     /// What is known.
     pub(crate) state: RwSignal<LiveState>,
     /// Now by the server's clock, in milliseconds since 1970. Stands still until the page is hydrated.
@@ -31,6 +34,7 @@ impl Watch {
         let now_ms = detail.progress.server_time.map_or(0, Timestamp::epoch_ms);
         let link = if state.has_ended() { Link::Ended } else { Link::Rendered };
         Self {
+            words: Words::of_page(),
             state: RwSignal::new(state),
             now_ms: RwSignal::new(now_ms),
             heard_ms: RwSignal::new(now_ms),
@@ -43,6 +47,7 @@ impl Watch {
     pub(crate) fn of_past(event: &StageEvent) -> Self {
         let now_ms = event.at.epoch_ms();
         Self {
+            words: Words::of_page(),
             state: RwSignal::new(LiveState::of_past(event)),
             now_ms: RwSignal::new(now_ms),
             heard_ms: RwSignal::new(now_ms),
@@ -75,8 +80,9 @@ impl Watch {
 
     /// The answer in the largest type.
     pub(crate) fn headline(self) -> Memo<words::Remaining> {
-        self.ticking(|state, now_ms| {
-            words::headline(&state.progress, state.estimate_as_of_ms, now_ms)
+        let words = self.words;
+        self.ticking(move |state, now_ms| {
+            words.headline(&state.progress, state.estimate_as_of_ms, now_ms)
         })
     }
 

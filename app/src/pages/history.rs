@@ -7,7 +7,7 @@ use leptos_router::hooks::use_params_map;
 use super::with_data;
 use crate::{
     islands::Moment,
-    words::{self, HistoryRow},
+    words::{HistoryRow, Words},
 };
 
 /// What the page shows.
@@ -21,11 +21,12 @@ struct Journal {
 #[component]
 pub(crate) fn HistoryPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let words = Words::of_page();
     with_data(
         async move |backend| {
             let request = backend.request(&id).await?.request;
             let items = backend.history(&id).await?;
-            let rows = words::history_rows(items);
+            let rows = words.history_rows(items);
             Ok(Journal { name: request.name, page: request.links.page, rows })
         },
         |journal| view! { <Table journal/> },
@@ -34,6 +35,7 @@ pub(crate) fn HistoryPage() -> impl IntoView {
 
 #[component]
 fn Table(journal: Journal) -> impl IntoView {
+    let words = Words::of_page();
     let Journal { name, page, rows } = journal;
     // The newest is the reference: moments of its day are shown without their date.
     let now_ms = rows.last().map_or(0, |row| row.at.epoch_ms());
@@ -51,21 +53,21 @@ fn Table(journal: Journal) -> impl IntoView {
         }
     };
     view! {
-        <Title text=format!("History · {name} · Stagewatch")/>
+        <Title text=format!("{} · {name} · Stagewatch", words.history())/>
         <div class="history">
             <header>
                 <p class="crumb"><a href=page>{name}</a></p>
-                <h1>"History"</h1>
-                <p>"Everything that was recorded of this request, in order."</p>
+                <h1>{words.history()}</h1>
+                <p>{words.history_meaning()}</p>
             </header>
-            <div class="card history-scroll" role="region" aria-label="Events" tabindex="0">
+            <div class="card history-scroll" role="region" aria-label=words.events() tabindex="0">
                 <table>
                     <thead>
                         <tr>
-                            <th scope="col">"Event"</th>
-                            <th scope="col">"Time"</th>
-                            <th scope="col">"What happened"</th>
-                            <th scope="col">"Details"</th>
+                            <th scope="col">{words.event()}</th>
+                            <th scope="col">{words.time()}</th>
+                            <th scope="col">{words.what_happened_title()}</th>
+                            <th scope="col">{words.details()}</th>
                         </tr>
                     </thead>
                     <tbody>{rows.into_iter().map(row).collect_view()}</tbody>

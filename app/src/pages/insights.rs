@@ -10,7 +10,7 @@ use super::with_data;
 use crate::{
     backend::{Calibration, FailureReason, Insights, Slowest, StageTimes, TemplateTimes},
     islands::Moment,
-    words,
+    words::{self, Words},
 };
 use chart::Chart;
 
@@ -22,20 +22,21 @@ pub(crate) fn InsightsPage() -> impl IntoView {
 
 #[component]
 fn All(insights: Insights) -> impl IntoView {
+    let words = Words::of_page();
     let Insights { as_of, calibration, slowest, templates, failures } = insights;
     let is_empty = templates.is_empty() && failures.is_empty();
     view! {
-        <Title text="Insights · Stagewatch"/>
+        <Title text=format!("{} · Stagewatch", words.insights())/>
         <div class="insights">
             <header>
-                <h1>"Insights"</h1>
+                <h1>{words.insights()}</h1>
                 <p>
-                    "What finished requests say, as of "<Moment at=as_of now_ms=as_of.epoch_ms()/>"."
+                    {words.insights_as_of()}<Moment at=as_of now_ms=as_of.epoch_ms()/>"."
                 </p>
             </header>
             {if is_empty {
                 view! {
-                    <p class="card empty">"Nothing has finished yet. Once something has, it is told here how long it took."</p>
+                    <p class="card empty">{words.nothing_finished()}</p>
                 }
                 .into_any()
             } else {
@@ -53,8 +54,9 @@ fn All(insights: Insights) -> impl IntoView {
 /// Whether the estimates can be believed.
 #[component]
 fn Truth(calibration: Calibration) -> impl IntoView {
+    let words = Words::of_page();
     let figure = |name: &'static str, value: Option<String>, note: Option<String>| {
-        let value = value.unwrap_or_else(|| "not known yet".to_owned());
+        let value = value.unwrap_or_else(|| words.not_known().to_owned());
         view! {
             <div class="figure">
                 <dt>{name}</dt>
@@ -62,20 +64,20 @@ fn Truth(calibration: Calibration) -> impl IntoView {
             </div>
         }
     };
-    let should_hold = calibration.held_percent.map(|_| words::SHOULD_HOLD.to_owned());
-    let error = calibration.error_ms.map(words::duration);
-    let average = calibration.average_error_ms.map(words::duration);
+    let should_hold = calibration.held_percent.map(|_| words.should_hold().to_owned());
+    let error = calibration.error_ms.map(|value| words.duration(value));
+    let average = calibration.average_error_ms.map(|value| words.duration(value));
     view! {
         <section class="card insights-part" aria-labelledby="truth">
-            <h2 id="truth">"Are the estimates true?"</h2>
+            <h2 id="truth">{words.are_estimates_true()}</h2>
             <p>
-                "What was told when a stage was entered, beside how long it then took: "
-                {words::judged(&calibration)}"."
+                {words.told_beside_took()}
+                {words.judged(&calibration)}"."
             </p>
             <dl class="figures">
-                {figure("The range held", words::range_held(&calibration), should_hold)}
-                {figure("The middle was off by", error, words::against_average(&calibration))}
-                {figure("A plain average was off by", average, None)}
+                {figure(words.range_held_title(), words::range_held(&calibration), should_hold)}
+                {figure(words.middle_off(), error, words.against_average(&calibration))}
+                {figure(words.average_off(), average, None)}
             </dl>
         </section>
     }
@@ -84,11 +86,12 @@ fn Truth(calibration: Calibration) -> impl IntoView {
 /// Where the time goes.
 #[component]
 fn Times(templates: Vec<TemplateTimes>, slowest: Option<Slowest>) -> impl IntoView {
+    let words = Words::of_page();
     view! {
         <section class="insights-times" aria-labelledby="times">
-            <h2 id="times">"How long each stage takes"</h2>
+            <h2 id="times">{words.stage_times()}</h2>
             {slowest.map(|Slowest { label, percent }| view! {
-                <p>{format!("{label} takes the largest part: {percent:.0} % of the time.")}</p>
+                <p>{words.largest_part(&label, percent)}</p>
             })}
             {templates.into_iter().map(|template| view! { <Template template/> }).collect_view()}
         </section>
@@ -97,19 +100,20 @@ fn Times(templates: Vec<TemplateTimes>, slowest: Option<Slowest>) -> impl IntoVi
 
 #[component]
 fn Template(template: TemplateTimes) -> impl IntoView {
+    let words = Words::of_page();
     let TemplateTimes { template, runs, stages } = template;
     view! {
         <div class="card insights-part">
             <table class="times">
                 <caption>
-                    <strong>{template}</strong>" "{words::counted(runs, "run")}
+                    <strong>{template}</strong>" "{words.runs(runs)}
                 </caption>
                 <thead>
                     <tr>
-                        <th scope="col">"Stage"</th>
-                        <th scope="col">"Usually"</th>
-                        <th scope="col">"8 of 10 take"</th>
-                        <th scope="col">"Over time"</th>
+                        <th scope="col">{words.stage()}</th>
+                        <th scope="col">{words.usually_title()}</th>
+                        <th scope="col">{words.eight_of_ten()}</th>
+                        <th scope="col">{words.over_time_title()}</th>
                     </tr>
                 </thead>
                 <tbody>{stages.into_iter().map(|stage| view! { <Row stage/> }).collect_view()}</tbody>
@@ -120,12 +124,13 @@ fn Template(template: TemplateTimes) -> impl IntoView {
 
 #[component]
 fn Row(stage: StageTimes) -> impl IntoView {
-    let StageTimes { label, all, over_time, .. } = stage;
+    let words = Words::of_page();
+    let StageTimes { stage, all, over_time, .. } = stage;
     view! {
         <tr>
-            <th scope="row">{label}</th>
-            <td>{words::duration(all.median_ms)}</td>
-            <td>{words::range(&all)}</td>
+            <th scope="row">{words.stage_label(stage)}</th>
+            <td>{words.duration(all.median_ms)}</td>
+            <td>{words.range(&all)}</td>
             <td><Chart pieces=over_time/></td>
         </tr>
     }
@@ -134,22 +139,23 @@ fn Row(stage: StageTimes) -> impl IntoView {
 /// Why requests fail.
 #[component]
 fn Failures(failures: Vec<FailureReason>) -> impl IntoView {
-    let row = |FailureReason { code, stage, requests }| {
-        view! { <tr><th scope="row"><code>{code}</code></th><td>{stage}</td><td>{requests}</td></tr> }
+    let words = Words::of_page();
+    let row = move |FailureReason { code, stage, requests }| {
+        view! { <tr><th scope="row"><code>{code}</code></th><td>{words.told(&stage)}</td><td>{requests}</td></tr> }
     };
     view! {
         <section class="card insights-part" aria-labelledby="failures">
-            <h2 id="failures">"Why requests failed"</h2>
+            <h2 id="failures">{words.why_failed()}</h2>
             {if failures.is_empty() {
-                view! { <p>"None of the last requests has failed."</p> }.into_any()
+                view! { <p>{words.none_failed()}</p> }.into_any()
             } else {
                 view! {
                     <table class="failures">
                         <thead>
                             <tr>
-                                <th scope="col">"Reason"</th>
-                                <th scope="col">"Stage"</th>
-                                <th scope="col">"Requests"</th>
+                                <th scope="col">{words.reason()}</th>
+                                <th scope="col">{words.stage()}</th>
+                                <th scope="col">{words.requests()}</th>
                             </tr>
                         </thead>
                         <tbody>{failures.into_iter().map(row).collect_view()}</tbody>

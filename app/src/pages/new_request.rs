@@ -9,6 +9,7 @@ use crate::{
     api::Template,
     backend::{Draft, NewRequestForm},
     islands::RequestForm,
+    words::Words,
 };
 
 /// Proposed where no template says more: enough for most, and little.
@@ -19,6 +20,7 @@ const MEMORY_MIB: u32 = 4_096;
 /// The form for a new request, with the values of the address in its fields.
 #[component]
 pub(crate) fn NewRequestPage() -> impl IntoView {
+    let words = Words::of_page();
     let draft = use_query_map().with_untracked(|query| {
         let get = |name: &str| query.get(name).unwrap_or_default();
         Draft {
@@ -35,14 +37,14 @@ pub(crate) fn NewRequestPage() -> impl IntoView {
     });
     with_data(
         async move |backend| Ok(backend.new_request(draft).await),
-        |mut form: NewRequestForm| {
+        move |mut form: NewRequestForm| {
             propose(&mut form);
             if !form.errors.is_empty() {
                 set_status(422);
             }
             view! {
-                <Title text="New request · Stagewatch"/>
-                <div class="new-request"><h1>"New request"</h1><RequestForm form/></div>
+                <Title text=format!("{} · Stagewatch", words.new_request())/>
+                <div class="new-request"><h1>{words.new_request()}</h1><RequestForm form/></div>
             }
         },
     )

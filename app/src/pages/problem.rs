@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::set_status;
-use crate::backend::PageError;
+use crate::{backend::PageError, words::Words};
 
 /// Says what happened and what to do, with the right HTTP status.
 #[component]
@@ -13,24 +13,25 @@ pub(crate) fn ProblemPage(
     error: PageError,
 ) -> impl IntoView {
     set_status(error.status);
+    let words = Words::of_page();
     let is_passing = error.status >= 500;
     let title = match error.status {
-        404 => "Not found",
-        503 => "Not available just now",
-        status if status < 500 => "This cannot be shown",
-        _ => "Something went wrong",
+        404 => words.not_found(),
+        503 => words.not_available(),
+        status if status < 500 => words.cannot_be_shown(),
+        _ => words.something_went_wrong(),
     };
     view! {
         <Title text=format!("{title} · Stagewatch")/>
         <div class="problem" data-status=error.status>
             <h1>{title}</h1>
-            <p>{error.detail}</p>
+            <p>{words.told(&error.detail)}</p>
             <p class="actions">
                 // An empty address is this page.
                 {is_passing.then(|| view! {
-                    <a class="button" data-kind="main" href="">"Try again"</a>
+                    <a class="button" data-kind="main" href="">{words.try_again()}</a>
                 })}
-                <a class="button" href="/">"All requests"</a>
+                <a class="button" href="/">{words.all_requests()}</a>
             </p>
         </div>
     }

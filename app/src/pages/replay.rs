@@ -9,7 +9,7 @@ use crate::{
     api::Timestamp,
     backend::ReplayDetail,
     islands::{Moment, Replay},
-    words,
+    words::Words,
 };
 
 /// One request as it was after one of its events; `?at=5` says after which.
@@ -29,6 +29,7 @@ pub(crate) fn ReplayPage() -> impl IntoView {
 
 #[component]
 fn Film(detail: ReplayDetail, first: usize) -> impl IntoView {
+    let words = Words::of_page();
     let ReplayDetail { request, events } = detail;
     let now_ms = events.last().map_or(0, |event| Timestamp::epoch_ms(event.at));
     let path = format!("{}/replay", request.links.page);
@@ -38,7 +39,7 @@ fn Film(detail: ReplayDetail, first: usize) -> impl IntoView {
                 <a href=format!("{path}?at={}", event.seq) aria-current=(index == first).then_some("true")>
                     <span class="chapter-number">{event.seq}</span>
                     " "
-                    <span class="chapter-name">{words::event_name(event)}</span>
+                    <span class="chapter-name">{words.event_name(event)}</span>
                     " "
                     <Moment at=event.at now_ms/>
                 </a>
@@ -47,15 +48,15 @@ fn Film(detail: ReplayDetail, first: usize) -> impl IntoView {
     });
     let chapters = chapters.collect_view();
     view! {
-        <Title text=format!("{} · {} · Stagewatch", words::FILM, request.name)/>
+        <Title text=format!("{} · {} · Stagewatch", words.film(), request.name)/>
         <div class="replay">
             <header>
                 <p class="crumb"><a href=request.links.page.clone()>{request.name}</a></p>
-                <h1>{words::FILM}</h1>
-                <p>{words::FILM_MEANING}</p>
+                <h1>{words.film()}</h1>
+                <p>{words.film_meaning()}</p>
             </header>
             <Replay events first/>
-            <nav class="chapters card" aria-label=words::FILM_EVENTS>
+            <nav class="chapters card" aria-label=words.events()>
                 <ol>{chapters}</ol>
             </nav>
         </div>

@@ -10,7 +10,7 @@ use crate::{
     backend::RequestDetail,
     icon::{self, ICON_ID},
     islands::Watched,
-    words,
+    words::Words,
 };
 
 /// How often the page loads itself again without JavaScript, in seconds.
@@ -20,12 +20,13 @@ const RELOAD_HTML: &str = r#"<meta http-equiv="refresh" content="5">"#;
 #[component]
 pub(crate) fn RequestPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let words = Words::of_page();
     with_data(
         async move |backend| backend.request(&id).await,
-        |detail: RequestDetail| {
+        move |detail: RequestDetail| {
             let progress = &detail.progress;
             let now_ms = progress.server_time.map_or(0, Timestamp::epoch_ms);
-            let title = words::document_title(progress, &detail.request.name, now_ms, now_ms);
+            let title = words.document_title(progress, &detail.request.name, now_ms, now_ms);
             let icon = icon::icon(progress, now_ms).address();
             let runs = !detail.progress.status.has_ended();
             view! {

@@ -11,6 +11,7 @@ use crate::{
     api::Status,
     backend::{BoardPage, ListQuery, PageError},
     islands::Board,
+    words::Words,
 };
 use filter::Filter;
 
@@ -48,17 +49,18 @@ fn read_status(word: Option<String>) -> Result<Option<Status>, PageError> {
 
 #[component]
 fn List(page: BoardPage, query: ListQuery) -> impl IntoView {
+    let words = Words::of_page();
     let is_whole = query == ListQuery::default();
     let runs = page.rows.iter().any(|listed| !listed.request.status.has_ended());
     let tally = page.tally.clone().unwrap_or_default();
     let has_filter = !(is_whole && page.rows.is_empty());
     view! {
-        <Title text="Requests · Stagewatch"/>
+        <Title text=format!("{} · Stagewatch", words.requests())/>
         {runs.then(|| view! { <noscript inner_html=RELOAD_HTML></noscript> })}
         <div class="requests">
             <header class="requests-head">
-                <h1>"Requests"</h1>
-                <a class="button" data-kind="main" href="/requests/new">"New request"</a>
+                <h1>{words.requests()}</h1>
+                <a class="button" data-kind="main" href="/requests/new">{words.new_request()}</a>
             </header>
             {has_filter.then(|| view! { <Filter query=query.clone() tally/> })}
             <Board page query/>

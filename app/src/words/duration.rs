@@ -1,5 +1,8 @@
 //! Durations as a person says them.
 
+use super::Words;
+use crate::language::Language;
+
 const SECOND_MS: u64 = 1_000;
 const MINUTE_S: u64 = 60;
 const HOUR_S: u64 = 60 * MINUTE_S;
@@ -8,16 +11,27 @@ const DAY_S: u64 = 24 * HOUR_S;
 /// Below this a tenth of a second is worth saying.
 const TENTHS_BELOW_MS: u64 = 9_950;
 
-/// A finished duration: `0.8 s`, `41 s`, `1 min 52 s`, `2 h 5 min`, `3 d 4 h`.
-pub(crate) fn duration(ms: u64) -> String {
-    if ms < TENTHS_BELOW_MS {
-        let tenths = (ms + 50) / 100;
-        return format!("{}.{} s", tenths / 10, tenths % 10);
+impl Words {
+    /// A finished duration: `0.8 s`, `41 s`, `1 min 52 s`, `2 h 5 min`, `3 d 4 h`.
+    pub(crate) fn duration(self, ms: u64) -> String {
+        if ms < TENTHS_BELOW_MS {
+            let tenths = (ms + 50) / 100;
+            return format!("{}{}{} s", tenths / 10, self.decimal_point(), tenths % 10);
+        }
+        whole_seconds((ms + SECOND_MS / 2) / SECOND_MS)
     }
-    whole_seconds((ms + SECOND_MS / 2) / SECOND_MS)
+
+    /// What stands before the fraction of a number.
+    pub(super) fn decimal_point(self) -> char {
+        match self.language() {
+            Language::English => '.',
+            Language::German => ',',
+        }
+    }
 }
 
-/// A duration that still grows: whole seconds only, rounded down, so that it never runs ahead.
+/// A duration that still grows: whole seconds only, rounded down, so that it never runs ahead. Its
+/// units are the same in every language.
 pub(crate) fn elapsed(ms: u64) -> String {
     whole_seconds(ms / SECOND_MS)
 }
@@ -44,6 +58,8 @@ fn two(big: u64, big_unit: &str, small: u64, small_unit: &str) -> String {
 mod tests {
     use super::*;
 
+    const EN: Words = Words::ENGLISH;
+
     #[test]
     fn finished_durations_read_as_a_person_says_them() {
         for (ms, said) in [
@@ -59,7 +75,7 @@ mod tests {
             (7_500_000, "2 h 5 min"),
             (273_600_000, "3 d 4 h"),
         ] {
-            assert_eq!(duration(ms), said, "{ms} ms");
+            assert_eq!(EN.duration(ms), said, "{ms} ms");
         }
     }
 

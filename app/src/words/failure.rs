@@ -3,7 +3,11 @@
 //! By the failure's stable code. A code that this version of the page does not know still gives a
 //! true sentence: the stage's own, with vCenter's reason beside it.
 
-use crate::api::{Failure, Progress, Stage, Status};
+use super::Words;
+use crate::{
+    api::{Failure, Progress, Stage, Status},
+    language::Language,
+};
 
 /// What is known about a failure's code.
 struct Known {
@@ -15,8 +19,20 @@ struct Known {
     advice: &'static str,
 }
 
-fn known(failure: &Failure) -> Known {
-    let (title, brief, advice) = match failure.code.as_str() {
+fn known(words: Words, failure: &Failure) -> Known {
+    let known = match words.language() {
+        Language::English => in_english(&failure.code),
+        Language::German => in_german(&failure.code),
+    };
+    let Some((title, brief, advice)) = known else { return unknown(words, failure.stage) };
+    Known { title, brief, advice }
+}
+
+/// Title, brief and advice; none for a code that is not known.
+type Told = Option<(&'static str, &'static str, &'static str)>;
+
+fn in_english(code: &str) -> Told {
+    Some(match code {
         "no_address" => (
             "The VM got no address",
             "no address",
@@ -66,71 +82,157 @@ fn known(failure: &Failure) -> Known {
             "refused by vCenter",
             "Change what vCenter objects to and ask again, or show its reason to an administrator.",
         ),
-        _ => return unknown(failure.stage),
-    };
-    Known { title, brief, advice }
+        _ => return None,
+    })
+}
+
+fn in_german(code: &str) -> Told {
+    Some(match code {
+        "no_address" => (
+            "Die VM hat keine Adresse bekommen",
+            "keine Adresse",
+            "Prüfen Sie, ob DHCP das Netzwerk der VM bedient und ihr Adapter verbunden ist, und fordern \
+             Sie sie erneut an. Eine feste Adresse können Sie unter Netzwerk angeben.",
+        ),
+        "template_not_found" => (
+            "Die Vorlage gibt es nicht",
+            "Vorlage nicht gefunden",
+            "Sie wurde in vCenter vielleicht umbenannt oder entfernt. Wählen Sie eine andere Vorlage.",
+        ),
+        "name_taken" => (
+            "Der Name ist vergeben",
+            "Name vergeben",
+            "Eine fremde VM in diesem Ordner heißt schon so. Wählen Sie einen anderen Namen.",
+        ),
+        "clone_timeout" => (
+            "Das Klonen hat zu lange gedauert",
+            "Klonen dauerte zu lange",
+            "Vielleicht ist der Datenspeicher ausgelastet. Versuchen Sie es später erneut, oder lassen Sie \
+             die Klon-Aufgabe in vCenter von einem Administrator prüfen.",
+        ),
+        "customize_timeout" => (
+            "Das Gastsystem wurde nicht rechtzeitig konfiguriert",
+            "Konfiguration dauerte zu lange",
+            "Die Gastanpassung braucht VMware Tools in der Vorlage. Prüfen Sie sie, und versuchen Sie es \
+             erneut.",
+        ),
+        "task_timeout" => (
+            "vCenter hat zu lange gebraucht",
+            "vCenter brauchte zu lange",
+            "Versuchen Sie es später erneut, oder lassen Sie die Aufgabe in vCenter von einem \
+             Administrator prüfen.",
+        ),
+        "vcenter_login_failed" | "vcenter_no_permission" | "vcenter_certificate_not_trusted" => (
+            "vCenter hat uns nicht eingelassen",
+            "von vCenter nicht erlaubt",
+            "Ein Administrator muss das Konto von Stagewatch, dessen Rechte in vCenter und das Zertifikat \
+             von vCenter prüfen.",
+        ),
+        "placement_not_found" => (
+            "Dafür gibt es keinen Platz",
+            "kein Platz dafür",
+            "Ein Administrator muss Rechenzentrum, Ordner, Pool und Datenspeicher in den Einstellungen von \
+             Stagewatch prüfen.",
+        ),
+        "vcenter_rejected" => (
+            "vCenter hat es abgelehnt",
+            "von vCenter abgelehnt",
+            "Ändern Sie, was vCenter beanstandet, und versuchen Sie es erneut, oder zeigen Sie den Grund \
+             einem Administrator.",
+        ),
+        _ => return None,
+    })
 }
 
 /// A code of a later version: the stage still says what failed.
-fn unknown(stage: Stage) -> Known {
+fn unknown(words: Words, stage: Stage) -> Known {
     let (title, brief) = match stage {
-        Stage::Created => ("It could not be started", "not started"),
-        Stage::Cloning => ("The clone failed", "cloning"),
-        Stage::Configuring => ("The configuration failed", "configuration"),
-        Stage::PoweringOn => ("The VM did not start", "start"),
-        Stage::WaitingForNetwork => ("The network failed", "network"),
-        Stage::Ready => ("It failed at the end", "at the end"),
+        Stage::Created => (
+            words.pick("It could not be started", "Es konnte nicht begonnen werden"),
+            words.pick("not started", "nicht begonnen"),
+        ),
+        Stage::Cloning => (
+            words.pick("The clone failed", "Das Klonen ist fehlgeschlagen"),
+            words.pick("cloning", "beim Klonen"),
+        ),
+        Stage::Configuring => (
+            words.pick("The configuration failed", "Die Konfiguration ist fehlgeschlagen"),
+            words.pick("configuration", "bei der Konfiguration"),
+        ),
+        Stage::PoweringOn => (
+            words.pick("The VM did not start", "Die VM ist nicht gestartet"),
+            words.pick("start", "beim Start"),
+        ),
+        Stage::WaitingForNetwork => (
+            words.pick("The network failed", "Das Netzwerk hat versagt"),
+            words.pick("network", "beim Netzwerk"),
+        ),
+        Stage::Ready => (
+            words.pick("It failed at the end", "Am Ende fehlgeschlagen"),
+            words.pick("at the end", "am Ende"),
+        ),
     };
-    let advice = "Ask again; should it fail the same way, show the reason to an administrator.";
+    let advice = words.pick(
+        "Ask again; should it fail the same way, show the reason to an administrator.",
+        "Versuchen Sie es erneut; schlägt es wieder so fehl, zeigen Sie den Grund einem Administrator.",
+    );
     Known { title, brief, advice }
 }
 
-/// What happened, as a headline.
-pub(crate) fn what_happened(failure: &Failure) -> String {
-    known(failure).title.to_owned()
-}
-
-/// What happened, in a list row.
-pub(crate) fn brief(failure: &Failure) -> &'static str {
-    known(failure).brief
-}
-
-/// What to do next.
-pub(crate) fn advice(failure: &Failure) -> &'static str {
-    known(failure).advice
-}
-
-/// Whether anything was left behind; `None` while it is still being undone.
-pub(crate) fn what_was_undone(progress: &Progress) -> Option<String> {
-    if !progress.status.has_ended() || progress.status == Status::Ready {
-        return None;
+impl Words {
+    /// What happened, as a headline.
+    pub(crate) fn what_happened(self, failure: &Failure) -> String {
+        known(self, failure).title.to_owned()
     }
-    if !progress.left.is_empty() {
-        return Some(format!("Left behind in vCenter: {}.", progress.left.join(", ")));
-    }
-    Some("Nothing was left behind.".to_owned())
-}
 
-/// A step that was undone, and the list of them.
-pub(crate) const UNDONE: &str = "Undone";
-/// A step that could not be.
-pub(crate) const NOT_UNDONE: &str = "Could not be undone";
-
-/// How an undo ended: whether nothing is left, in words. `None` while it goes on.
-pub(crate) fn end_of_undo(progress: &Progress) -> Option<(bool, String)> {
-    if !progress.status.has_ended() {
-        return None;
+    /// What happened, in a list row.
+    pub(crate) fn brief(self, failure: &Failure) -> &'static str {
+        known(self, failure).brief
     }
-    Some(match progress.left.as_slice() {
-        [] => (true, "Nothing left behind".to_owned()),
-        left => (false, format!("Left behind: {}", left.join(", "))),
-    })
+
+    /// What to do next.
+    pub(crate) fn advice(self, failure: &Failure) -> &'static str {
+        known(self, failure).advice
+    }
+
+    /// Whether anything was left behind; `None` while it is still being undone.
+    pub(crate) fn what_was_undone(self, progress: &Progress) -> Option<String> {
+        if !progress.status.has_ended() || progress.status == Status::Ready {
+            return None;
+        }
+        if !progress.left.is_empty() {
+            let left = progress.left.join(", ");
+            return Some(say!(
+                self,
+                "Left behind in vCenter: {left}.",
+                "In vCenter zurückgeblieben: {left}."
+            ));
+        }
+        let nothing = self.pick("Nothing was left behind.", "Es ist nichts zurückgeblieben.");
+        Some(nothing.to_owned())
+    }
+
+    /// How an undo ended: whether nothing is left, in words. `None` while it goes on.
+    pub(crate) fn end_of_undo(self, progress: &Progress) -> Option<(bool, String)> {
+        if !progress.status.has_ended() {
+            return None;
+        }
+        Some(match progress.left.as_slice() {
+            [] => (true, self.pick("Nothing left behind", "Nichts zurückgeblieben").to_owned()),
+            left => {
+                let left = left.join(", ");
+                (false, say!(self, "Left behind: {left}", "Zurückgeblieben: {left}"))
+            }
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sample;
+
+    const EN: Words = Words::ENGLISH;
 
     fn failure(code: &str) -> Failure {
         Failure {
@@ -143,30 +245,30 @@ mod tests {
 
     #[test]
     fn a_known_code_says_what_to_do_about_it() {
-        assert_eq!(what_happened(&failure("no_address")), "The VM got no address");
-        assert!(advice(&failure("no_address")).contains("DHCP"));
-        assert_eq!(brief(&failure("template_not_found")), "template not found");
+        assert_eq!(EN.what_happened(&failure("no_address")), "The VM got no address");
+        assert!(EN.advice(&failure("no_address")).contains("DHCP"));
+        assert_eq!(EN.brief(&failure("template_not_found")), "template not found");
     }
 
     #[test]
     fn an_unknown_code_falls_back_to_its_stage() {
-        assert_eq!(what_happened(&failure("something_new")), "The VM did not start");
-        assert_eq!(brief(&failure("something_new")), "start");
+        assert_eq!(EN.what_happened(&failure("something_new")), "The VM did not start");
+        assert_eq!(EN.brief(&failure("something_new")), "start");
     }
 
     #[test]
     fn what_was_undone_is_said_only_at_the_end() {
         let mut progress = sample::progress();
-        assert_eq!(what_was_undone(&progress), None);
+        assert_eq!(EN.what_was_undone(&progress), None);
         progress.status = Status::Failed;
-        assert_eq!(what_was_undone(&progress).as_deref(), Some("Nothing was left behind."));
+        assert_eq!(EN.what_was_undone(&progress).as_deref(), Some("Nothing was left behind."));
         progress.left = vec!["vm-123".to_owned()];
-        let said = what_was_undone(&progress);
+        let said = EN.what_was_undone(&progress);
         assert_eq!(said.as_deref(), Some("Left behind in vCenter: vm-123."));
-        assert_eq!(end_of_undo(&progress), Some((false, "Left behind: vm-123".to_owned())));
+        assert_eq!(EN.end_of_undo(&progress), Some((false, "Left behind: vm-123".to_owned())));
         progress.left.clear();
-        assert_eq!(end_of_undo(&progress), Some((true, "Nothing left behind".to_owned())));
+        assert_eq!(EN.end_of_undo(&progress), Some((true, "Nothing left behind".to_owned())));
         progress.status = Status::Undoing;
-        assert_eq!(end_of_undo(&progress), None);
+        assert_eq!(EN.end_of_undo(&progress), None);
     }
 }

@@ -1,102 +1,131 @@
 //! The one answer in the largest type, and the document's title.
 
-use super::{
-    Remaining, duration, remaining, remaining::once_begun, remaining_in_title, what_happened,
-    what_was_undone,
-};
+use super::{Remaining, Words};
 use crate::{
     api::{Basis, Progress, Stage, Status, WaitingFor},
     measure,
 };
 
-/// The answer to "how long still?", or what became of it.
-pub(crate) fn headline(progress: &Progress, as_of_ms: i64, now_ms: i64) -> Remaining {
-    let took = || duration(measure::elapsed_ms(progress, now_ms).unwrap_or(progress.elapsed_ms));
-    let text = match progress.status {
-        Status::Queued | Status::Provisioning => match (waits_for(progress), progress.status) {
-            (Some(waits_for), _) => waits_for.to_owned(),
-            (None, Status::Queued) => {
-                let note = once_begun(&measure::outlook(progress, as_of_ms, now_ms));
-                return Remaining { text: queued(progress), note };
-            }
-            (None, _) => return remaining(&measure::outlook(progress, as_of_ms, now_ms)),
-        },
-        Status::Undoing => "Undoing what was made".to_owned(),
-        Status::Ready => format!("Ready in {}", took()),
-        Status::Failed => failed(progress),
-        Status::Cancelled if progress.started_at.is_none() => {
-            "Cancelled before it began".to_owned()
-        }
-        Status::Cancelled => format!("Cancelled after {}", took()),
-        Status::NeedsAttention => "Something was left behind".to_owned(),
-    };
-    // With a failure this is said beside it.
-    let note = what_was_undone(progress).filter(|_| progress.failure.is_none());
-    Remaining { text, note }
-}
-
 /// What a request waits for, when it is something else than a free worker.
-pub(crate) fn waits_for(progress: &Progress) -> Option<&'static str> {
-    match progress.waiting.as_ref()?.waiting_for {
-        WaitingFor::Vcenter => Some("Waiting for vCenter"),
-        WaitingFor::Database => Some("Waiting for the database"),
-        WaitingFor::Retry => Some("Waiting to try again"),
-        WaitingFor::Worker => None,
+pub(crate) fn waits_for(progress: &Progress) -> Option<WaitingFor> {
+    let waiting_for = progress.waiting.as_ref()?.waiting_for;
+    (waiting_for != WaitingFor::Worker).then_some(waiting_for)
+}
+
+impl Words {
+    /// The answer to "how long still?", or what became of it.
+    pub(crate) fn headline(self, progress: &Progress, as_of_ms: i64, now_ms: i64) -> Remaining {
+        let took =
+            || self.duration(measure::elapsed_ms(progress, now_ms).unwrap_or(progress.elapsed_ms));
+        let text = match progress.status {
+            Status::Queued | Status::Provisioning => match (waits_for(progress), progress.status) {
+                (Some(waits_for), _) => self.waiting_for(waits_for).to_owned(),
+                (None, Status::Queued) => {
+                    let note = self.once_begun(&measure::outlook(progress, as_of_ms, now_ms));
+                    return Remaining { text: self.queued(progress), note };
+                }
+                (None, _) => {
+                    return self.remaining(&measure::outlook(progress, as_of_ms, now_ms));
+                }
+            },
+            Status::Undoing => self.undoing_what_was_made().to_owned(),
+            Status::Ready => say!(self, "Ready in {}", "Bereit in {}", took()),
+            Status::Failed => self.failed(progress),
+            Status::Cancelled if progress.started_at.is_none() => {
+                self.pick("Cancelled before it began", "Vor dem Beginn abgebrochen").to_owned()
+            }
+            Status::Cancelled => say!(self, "Cancelled after {}", "Abgebrochen nach {}", took()),
+            Status::NeedsAttention => {
+                self.pick("Something was left behind", "Etwas ist zurückgeblieben").to_owned()
+            }
+        };
+        // With a failure this is said beside it.
+        let note = self.what_was_undone(progress).filter(|_| progress.failure.is_none());
+        Remaining { text, note }
     }
-}
 
-fn queued(progress: &Progress) -> String {
-    match progress.waiting.as_ref().and_then(|waiting| waiting.ahead) {
-        Some(0) => "Queued, next in line".to_owned(),
-        Some(ahead) => format!("Queued, {ahead} ahead of you"),
-        None => "Queued, waiting for a worker".to_owned(),
-    }
-}
-
-fn failed(progress: &Progress) -> String {
-    progress.failure.as_ref().map_or_else(|| "Failed".to_owned(), what_happened)
-}
-
-/// What the estimate is learned from: `from 42 earlier runs of this template`.
-pub(crate) fn source_of_estimate(progress: &Progress) -> Option<String> {
-    let estimate = progress.estimate.as_ref().filter(|_| waits_for(progress).is_none())?;
-    let runs = match estimate.samples {
-        1 => "1 earlier run".to_owned(),
-        samples => format!("{samples} earlier runs"),
-    };
-    Some(match estimate.basis {
-        Basis::TemplateAndSize => format!("from {runs} of this template and size"),
-        Basis::Template => format!("from {runs} of this template"),
-        Basis::All => format!("from {runs} of all templates"),
-    })
-}
-
-/// `3/6 Apply configuration, about 1 min · build-agent-07 · Stagewatch`, or the status in place of the
-/// stage. The estimate was made at `as_of_ms`.
-pub(crate) fn document_title(
-    progress: &Progress,
-    name: &str,
-    as_of_ms: i64,
-    now_ms: i64,
-) -> String {
-    let position = Stage::ALL.iter().position(|&stage| stage == progress.current_stage);
-    let current = progress.stages.iter().find(|stage| stage.stage == progress.current_stage);
-    let where_it_is = match (progress.status, position, current) {
-        (Status::Provisioning, Some(position), Some(stage)) => {
-            let place = format!("{}/{}", position + 1, Stage::ALL.len());
-            let left = || remaining_in_title(&measure::outlook(progress, as_of_ms, now_ms));
-            match (waits_for(progress), left()) {
-                (Some(waits_for), _) => format!("{place} {waits_for}"),
-                (None, Some(left)) => format!("{place} {}, {left}", stage.label),
-                (None, None) => format!("{place} {}", stage.label),
+    /// What is waited for.
+    pub(crate) fn waiting_for(self, waiting_for: WaitingFor) -> &'static str {
+        match waiting_for {
+            WaitingFor::Vcenter => self.pick("Waiting for vCenter", "Wartet auf vCenter"),
+            WaitingFor::Database => {
+                self.pick("Waiting for the database", "Wartet auf die Datenbank")
+            }
+            WaitingFor::Retry => {
+                self.pick("Waiting to try again", "Wartet auf den nächsten Versuch")
+            }
+            WaitingFor::Worker => {
+                self.pick("Queued, waiting for a worker", "Wartet auf einen freien Platz")
             }
         }
-        (Status::Queued, _, _) => {
-            waits_for(progress).map_or_else(|| queued(progress), str::to_owned)
+    }
+
+    fn queued(self, progress: &Progress) -> String {
+        match progress.waiting.as_ref().and_then(|waiting| waiting.ahead) {
+            Some(0) => self.pick("Queued, next in line", "Wartet, als Nächstes dran").to_owned(),
+            Some(ahead) => {
+                say!(self, "Queued, {ahead} ahead of you", "Wartet, {ahead} vor Ihnen")
+            }
+            None => self.waiting_for(WaitingFor::Worker).to_owned(),
         }
-        (status, _, _) => status.label().to_owned(),
-    };
-    format!("{where_it_is} · {name} · Stagewatch")
+    }
+
+    fn failed(self, progress: &Progress) -> String {
+        let failed = || self.status(Status::Failed).to_owned();
+        progress.failure.as_ref().map_or_else(failed, |failure| self.what_happened(failure))
+    }
+
+    /// What the estimate is learned from: `from 42 earlier runs of this template`.
+    pub(crate) fn source_of_estimate(self, progress: &Progress) -> Option<String> {
+        let estimate = progress.estimate.as_ref().filter(|_| waits_for(progress).is_none())?;
+        let runs = match estimate.samples {
+            1 => self.pick("1 earlier run", "1 früheren Durchlauf").to_owned(),
+            samples => say!(self, "{samples} earlier runs", "{samples} früheren Durchläufen"),
+        };
+        Some(match estimate.basis {
+            Basis::TemplateAndSize => say!(
+                self,
+                "from {runs} of this template and size",
+                "aus {runs} dieser Vorlage und Größe"
+            ),
+            Basis::Template => {
+                say!(self, "from {runs} of this template", "aus {runs} dieser Vorlage")
+            }
+            Basis::All => say!(self, "from {runs} of all templates", "aus {runs} aller Vorlagen"),
+        })
+    }
+
+    /// `3/6 Apply configuration, about 1 min · build-agent-07 · Stagewatch`, or the status in place of
+    /// the stage. The estimate was made at `as_of_ms`.
+    pub(crate) fn document_title(
+        self,
+        progress: &Progress,
+        name: &str,
+        as_of_ms: i64,
+        now_ms: i64,
+    ) -> String {
+        let position = Stage::ALL.iter().position(|&stage| stage == progress.current_stage);
+        let current = progress.stages.iter().find(|stage| stage.stage == progress.current_stage);
+        let where_it_is = match (progress.status, position, current) {
+            (Status::Provisioning, Some(position), Some(stage)) => {
+                let place = format!("{}/{}", position + 1, Stage::ALL.len());
+                let label = self.stage_label(stage.stage);
+                let left =
+                    || self.remaining_in_title(&measure::outlook(progress, as_of_ms, now_ms));
+                match (waits_for(progress), left()) {
+                    (Some(waits_for), _) => format!("{place} {}", self.waiting_for(waits_for)),
+                    (None, Some(left)) => format!("{place} {label}, {left}"),
+                    (None, None) => format!("{place} {label}"),
+                }
+            }
+            (Status::Queued, _, _) => match waits_for(progress) {
+                Some(waits_for) => self.waiting_for(waits_for).to_owned(),
+                None => self.queued(progress),
+            },
+            (status, _, _) => self.status(status).to_owned(),
+        };
+        format!("{where_it_is} · {name} · Stagewatch")
+    }
 }
 
 #[cfg(test)]
@@ -107,8 +136,10 @@ mod tests {
         sample,
     };
 
+    const EN: Words = Words::ENGLISH;
+
     fn said(progress: &Progress) -> String {
-        headline(progress, sample::NOW_MS, sample::NOW_MS).text
+        EN.headline(progress, sample::NOW_MS, sample::NOW_MS).text
     }
 
     fn waiting(waiting_for: WaitingFor, ahead: Option<u32>) -> Option<Waiting> {
@@ -142,7 +173,7 @@ mod tests {
         assert_eq!(said(&progress), "Ready in 1 min 52 s");
         progress.status = Status::Cancelled;
         assert_eq!(said(&progress), "Cancelled after 1 min 52 s");
-        let note = |progress: &Progress| headline(progress, sample::NOW_MS, sample::NOW_MS).note;
+        let note = |progress: &Progress| EN.headline(progress, sample::NOW_MS, sample::NOW_MS).note;
         assert_eq!(note(&progress).as_deref(), Some("Nothing was left behind."));
         progress.status = Status::NeedsAttention;
         progress.left = vec!["VM a".to_owned()];
@@ -163,7 +194,7 @@ mod tests {
     fn the_title_names_the_stage_by_its_place_or_the_outcome() {
         let mut progress = sample::progress();
         let title = |progress: &Progress, name| {
-            document_title(progress, name, sample::NOW_MS, sample::NOW_MS)
+            EN.document_title(progress, name, sample::NOW_MS, sample::NOW_MS)
         };
         assert_eq!(
             title(&progress, "build-agent-07"),
@@ -183,11 +214,11 @@ mod tests {
     #[test]
     fn an_estimate_says_what_it_is_learned_from() {
         let mut progress = sample::progress();
-        let from = source_of_estimate(&progress);
+        let from = EN.source_of_estimate(&progress);
         assert_eq!(from.as_deref(), Some("from 42 earlier runs of this template"));
         let estimate = progress.estimate.as_mut().unwrap();
         (estimate.samples, estimate.basis) = (1, Basis::All);
-        let from = source_of_estimate(&progress);
+        let from = EN.source_of_estimate(&progress);
         assert_eq!(from.as_deref(), Some("from 1 earlier run of all templates"));
     }
 }

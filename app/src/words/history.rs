@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{capitalised, stage::stage_label};
+use super::Words;
 use crate::api::{HistoryItem, Stage, StageEvent, Timestamp};
 
 /// One row of the history page.
@@ -26,84 +26,117 @@ const DETAILS_MAX: usize = 24;
 /// A value longer than this is cut, so that one row cannot fill the page.
 const VALUE_CHARS_MAX: usize = 300;
 
-/// The rows of a journal in words. An interruption is told by who went on: another worker than before
-/// is a service that was restarted, or another server.
-pub(crate) fn history_rows(items: Vec<HistoryItem>) -> Vec<HistoryRow> {
-    let (mut worker, mut undoing) = (None, false);
-    let mut rows = Vec::with_capacity(items.len());
-    for item in items {
-        let now = item.payload.get("worker").and_then(Value::as_str).map(str::to_owned);
-        let is_same = now.is_some() && now == worker;
-        worker = now.or(worker);
-        undoing = match item.kind.as_str() {
-            "VmProvisioningUndoStarted" | "VmProvisioningCancelRequested" => true,
-            "VmProvisioningRetryRequested" => false,
-            _ => undoing,
+impl Words {
+    /// The rows of a journal in words. An interruption is told by who went on: another worker than
+    /// before is a service that was restarted, or another server.
+    pub(crate) fn history_rows(self, items: Vec<HistoryItem>) -> Vec<HistoryRow> {
+        let (mut worker, mut undoing) = (None, false);
+        let mut rows = Vec::with_capacity(items.len());
+        for item in items {
+            let now = item.payload.get("worker").and_then(Value::as_str).map(str::to_owned);
+            let is_same = now.is_some() && now == worker;
+            worker = now.or(worker);
+            undoing = match item.kind.as_str() {
+                "VmProvisioningUndoStarted" | "VmProvisioningCancelRequested" => true,
+                "VmProvisioningRetryRequested" => false,
+                _ => undoing,
+            };
+            rows.push(self.history_row(item, is_same, undoing));
+        }
+        rows
+    }
+
+    fn history_row(self, item: HistoryItem, is_same_worker: bool, undoing: bool) -> HistoryRow {
+        let mut details = Vec::new();
+        flatten(&item.payload, "", &mut details);
+        details.truncate(DETAILS_MAX);
+        HistoryRow {
+            seq: item.seq,
+            at: item.recorded_at,
+            event: match (entered(&item.payload), item.kind.as_str()) {
+                (Some(stage), _) => {
+                    let label = self.stage_label(stage);
+                    say!(self, "Entered: {label}", "Begonnen: {label}")
+                }
+                (None, "VmProvisioningResumed") => {
+                    self.resumed(&item.payload, is_same_worker, undoing)
+                }
+                (None, kind) => self.event_words(kind).to_owned(),
+            },
+            kind: item.kind,
+            details,
+        }
+    }
+
+    /// An event of the stream in a few words.
+    pub(crate) fn event_name(self, event: &StageEvent) -> String {
+        match event.kind.as_str() {
+            "VmProvisioningProgressUpdated" => self.stage_label(event.stage).to_owned(),
+            "VmProvisioningResumed" => event
+                .details
+                .as_deref()
+                .map_or_else(String::new, |details| self.resumption(details)),
+            kind => self.event_words(kind).to_owned(),
+        }
+    }
+
+    /// Who went on after an interruption, where, and whether with the same task.
+    fn resumed(self, payload: &Value, is_same_worker: bool, undoing: bool) -> String {
+        let who = if is_same_worker {
+            self.pick("The work was interrupted", "Die Arbeit wurde unterbrochen")
+        } else {
+            self.pick("The service restarted", "Der Dienst wurde neu gestartet")
         };
-        rows.push(history_row(item, is_same, undoing));
+        let stage = payload.get("stage").and_then(|stage| Stage::deserialize(stage).ok());
+        let at = match stage.map(|stage| self.stage_label(stage)) {
+            _ if undoing => {
+                self.pick(", the undo goes on", ", die Rücknahme geht weiter").to_owned()
+            }
+            Some(stage) => say!(self, ", resumed at {stage}", ", fortgesetzt bei {stage}"),
+            None => String::new(),
+        };
+        let same_task = payload.get("task").is_some_and(Value::is_string);
+        let task = self.pick(", same vCenter task", ", gleiche vCenter-Aufgabe");
+        format!("{who}{at}{}", if same_task { task } else { "" })
     }
-    rows
-}
 
-fn history_row(item: HistoryItem, is_same_worker: bool, undoing: bool) -> HistoryRow {
-    let mut details = Vec::new();
-    flatten(&item.payload, "", &mut details);
-    details.truncate(DETAILS_MAX);
-    HistoryRow {
-        seq: item.seq,
-        at: item.recorded_at,
-        event: match (entered(&item.payload), item.kind.as_str()) {
-            (Some(stage), _) => format!("Entered: {}", stage_label(stage)),
-            (None, "VmProvisioningResumed") => resumed(&item.payload, is_same_worker, undoing),
-            (None, kind) => event_words(kind).to_owned(),
-        },
-        kind: item.kind,
-        details,
-    }
-}
-
-/// An event of the stream in a few words.
-pub(crate) fn event_name(event: &StageEvent) -> String {
-    match event.kind.as_str() {
-        "VmProvisioningProgressUpdated" => stage_label(event.stage).to_owned(),
-        "VmProvisioningResumed" => event.details.as_deref().map_or_else(String::new, capitalised),
-        kind => event_words(kind).to_owned(),
+    fn event_words(self, kind: &str) -> &str {
+        match kind {
+            "VmRequested" => self.pick("Asked for", "Angefordert"),
+            "VmProvisioningStarted" => self.pick("A worker started", "Arbeit begonnen"),
+            "VmProvisioningTryFailed" => self.pick(
+                "A try failed and will be repeated",
+                "Ein Versuch ist fehlgeschlagen und wird wiederholt",
+            ),
+            "VmProvisioned" => self.pick("Ready", "Bereit"),
+            "VmProvisioningUndoStarted" => self.pick(
+                "Failed, undoing what was made",
+                "Fehlgeschlagen, Angelegtes wird zurückgenommen",
+            ),
+            "VmProvisioningStepUndone" => {
+                self.pick("A step was undone", "Ein Schritt wurde zurückgenommen")
+            }
+            "VmProvisioningFailed" => self.pick("Failed", "Fehlgeschlagen"),
+            "VmProvisioningCancelRequested" => {
+                self.pick("A person cancelled it", "Von einer Person abgebrochen")
+            }
+            "VmProvisioningCancelled" => {
+                self.pick("Cancelled, nothing left behind", "Abgebrochen, nichts zurückgeblieben")
+            }
+            "VmProvisioningRetryRequested" => {
+                self.pick("A person had it tried again", "Von einer Person erneut gestartet")
+            }
+            "VmProvisioningNeedsAttention" => {
+                self.pick("Needs attention", "Braucht Aufmerksamkeit")
+            }
+            later => later,
+        }
     }
 }
 
 /// The stage that an event entered, if it did.
 fn entered(payload: &Value) -> Option<Stage> {
     Stage::deserialize(payload.get("currentStage")?).ok()
-}
-
-/// Who went on after an interruption, where, and whether with the same task.
-fn resumed(payload: &Value, is_same_worker: bool, undoing: bool) -> String {
-    let who = if is_same_worker { "The work was interrupted" } else { "The service restarted" };
-    let stage = payload.get("stage").and_then(|stage| Stage::deserialize(stage).ok());
-    let at = match stage {
-        _ if undoing => ", the undo goes on".to_owned(),
-        Some(stage) => format!(", resumed at {}", stage_label(stage)),
-        None => String::new(),
-    };
-    let same_task = payload.get("task").is_some_and(Value::is_string);
-    format!("{who}{at}{}", if same_task { ", same vCenter task" } else { "" })
-}
-
-fn event_words(kind: &str) -> &str {
-    match kind {
-        "VmRequested" => "Asked for",
-        "VmProvisioningStarted" => "A worker started",
-        "VmProvisioningTryFailed" => "A try failed and will be repeated",
-        "VmProvisioned" => "Ready",
-        "VmProvisioningUndoStarted" => "Failed, undoing what was made",
-        "VmProvisioningStepUndone" => "A step was undone",
-        "VmProvisioningFailed" => "Failed",
-        "VmProvisioningCancelRequested" => "A person cancelled it",
-        "VmProvisioningCancelled" => "Cancelled, nothing left behind",
-        "VmProvisioningRetryRequested" => "A person had it tried again",
-        "VmProvisioningNeedsAttention" => "Needs attention",
-        later => later,
-    }
 }
 
 /// Lists the values of a payload under their own names; what is nested needs no more to be understood.
@@ -141,6 +174,8 @@ mod tests {
     use super::*;
     use crate::sample;
 
+    const EN: Words = Words::ENGLISH;
+
     fn item(kind: &str, payload: serde_json::Value) -> HistoryItem {
         HistoryItem {
             seq: 3,
@@ -152,7 +187,7 @@ mod tests {
     }
 
     fn row(kind: &str, payload: serde_json::Value) -> HistoryRow {
-        history_rows(vec![item(kind, payload)]).remove(0)
+        EN.history_rows(vec![item(kind, payload)]).remove(0)
     }
 
     #[test]
@@ -176,7 +211,7 @@ mod tests {
         let started = item("VmProvisioningStarted", json!({ "attempt": 1, "worker": "one" }));
         let entered =
             item("VmProvisioningProgressUpdated", json!({ "currentStage": "POWERING_ON" }));
-        let rows = history_rows(vec![
+        let rows = EN.history_rows(vec![
             started,
             entered,
             resumed("other", Some("task-7")),

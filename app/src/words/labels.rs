@@ -1,78 +1,305 @@
-//! The short words of the request's page: names of its parts, buttons, questions.
+//! The short words of the pages, by page: names of parts, buttons, questions, hints.
 
-use super::{duration, elapsed};
-use crate::api::{Attempt, WaitingFor};
+use super::Words;
 
-/// The card.
-pub(crate) const PROGRESS: &str = "Progress";
-/// Its stepper.
-pub(crate) const STAGES: &str = "Stages";
-/// Before the moment at which the VM was asked for.
-pub(crate) const ASKED_AT: &str = "asked at";
-/// The way to the journal.
-pub(crate) const HISTORY: &str = "History";
-/// Where the work was interrupted.
-pub(crate) const INTERRUPTIONS: &str = "Interruptions";
-/// The attempts before this one.
-pub(crate) const EARLIER_ATTEMPTS: &str = "Earlier attempts";
+/// One method for each line: its name, the words in English, the same in German. A line that lacks a
+/// language does not compile.
+macro_rules! labels {
+    ($($(#[$doc:meta])* $name:ident: $english:literal, $german:literal;)*) => {
+        impl Words {
+            $(
+                $(#[$doc])*
+                pub(crate) const fn $name(self) -> &'static str {
+                    self.pick($english, $german)
+                }
+            )*
+        }
 
-/// The buttons.
-pub(crate) const ACTIONS: &str = "Actions";
-/// Begins another attempt.
-pub(crate) const TRY_AGAIN: &str = "Try again";
-/// Ends this one.
-pub(crate) const CANCEL: &str = "Cancel";
-/// What is asked before.
-pub(crate) const CANCEL_QUESTION: &str = "What was made of the VM so far is removed.";
-/// The answer that does it.
-pub(crate) const CANCEL_YES: &str = "Cancel the request";
-/// Removes what could not be undone.
-pub(crate) const REMOVE: &str = "Remove what is left";
-/// What is asked before.
-pub(crate) const REMOVE_QUESTION: &str = "The VM that was left behind is deleted.";
-/// The answer that does it.
-pub(crate) const REMOVE_YES: &str = "Remove it";
-
-/// Said when the server names no words of its own.
-pub(crate) const SLOW: &str = "Provisioning is taking longer than usual...";
-/// What to do about it.
-pub(crate) const SLOW_MEANING: &str = "It goes on by itself; this page will say when it is ready.";
-
-/// Why nothing moves, as a title.
-pub(crate) fn why_it_waits(waiting_for: WaitingFor) -> &'static str {
-    match waiting_for {
-        WaitingFor::Vcenter => "vCenter is not answering",
-        WaitingFor::Database => "The database is not answering",
-        WaitingFor::Retry | WaitingFor::Worker => "The last try failed",
-    }
+        /// Every label, for the tests.
+        #[cfg(test)]
+        pub(super) const LABELS: &[(&str, &str, &str)] =
+            &[$((stringify!($name), $english, $german)),*];
+    };
 }
 
-/// An earlier attempt and what became of it: `Attempt 1: Failed`.
-pub(crate) fn attempt_name(attempt: &Attempt) -> String {
-    format!("Attempt {}: {}", attempt.attempt, attempt.outcome.label())
-}
+labels! {
+    // Request page.
+    /// The card.
+    progress: "Progress", "Fortschritt";
+    /// Its stepper.
+    stages: "Stages", "Stufen";
+    /// Before the moment at which the VM was asked for.
+    asked_at: "asked at", "angefordert";
+    /// The way to the journal.
+    history: "History", "Verlauf";
+    /// Where the work was interrupted.
+    interruptions: "Interruptions", "Unterbrechungen";
+    /// The attempts before this one.
+    earlier_attempts: "Earlier attempts", "Frühere Versuche";
+    /// The buttons.
+    actions: "Actions", "Aktionen";
+    /// Begins another attempt.
+    try_again: "Try again", "Erneut versuchen";
+    /// Ends this one.
+    cancel: "Cancel", "Abbrechen";
+    /// What is asked before.
+    cancel_question:
+        "What was made of the VM so far is removed.",
+        "Was von der VM schon angelegt wurde, wird entfernt.";
+    /// The answer that does it.
+    cancel_yes: "Cancel the request", "Anforderung abbrechen";
+    /// Removes what could not be undone.
+    remove: "Remove what is left", "Rest entfernen";
+    /// What is asked before.
+    remove_question:
+        "The VM that was left behind is deleted.",
+        "Die zurückgebliebene VM wird gelöscht.";
+    /// The answer that does it.
+    remove_yes: "Remove it", "Entfernen";
+    /// That it takes longer than usual.
+    slow:
+        "Provisioning is taking longer than usual...",
+        "Die Bereitstellung dauert länger als üblich...";
+    /// What to do about it.
+    slow_meaning:
+        "It goes on by itself; this page will say when it is ready.",
+        "Es geht von selbst weiter; diese Seite sagt, wenn die VM bereit ist.";
+    /// While it is undone.
+    undoing_what_was_made: "Undoing what was made", "Angelegtes wird zurückgenommen";
+    /// A step that was undone, and the list of them.
+    undone: "Undone", "Zurückgenommen";
+    /// A step that could not be.
+    not_undone: "Could not be undone", "Nicht zurücknehmbar";
+    /// The button that asks to be told.
+    tell_me: "Tell me when it is ready", "Benachrichtigen, wenn bereit";
+    /// The same button once that is so.
+    will_tell: "You will be told when it ends", "Sie werden am Ende benachrichtigt";
+    /// The button that copies.
+    copy: "Copy", "Kopieren";
+    /// The same once it has.
+    copied: "Copied", "Kopiert";
+    /// What is copied.
+    the_address: "the address", "die Adresse";
+    /// What is copied.
+    the_ssh_line: "the ssh line", "die ssh-Zeile";
+    /// What is copied.
+    the_report: "the report", "den Bericht";
+    /// The story of a failure.
+    failure: "Failure", "Fehler";
+    /// Said until it is undone.
+    being_undone: "What was made is being undone.", "Angelegtes wird gerade zurückgenommen.";
+    /// The way to the form.
+    change_and_ask_again: "Change and ask again", "Ändern und erneut anfordern";
+    /// The way to the report.
+    report_for_support: "Report for support", "Bericht für den Support";
+    /// The finished VM.
+    the_vm: "The VM", "Die VM";
+    /// Until its address is known.
+    asking_for_its_address: "Asking for its address...", "Die Adresse wird abgefragt...";
+    /// After its name there, as a way to it.
+    in_vcenter: " in vCenter", " in vCenter";
+    /// What its guest is called.
+    host_name: "Host name", "Hostname";
+    /// What it is called in vCenter.
+    what_in_vcenter: "In vCenter", "In vCenter";
 
-/// Its lane.
-pub(crate) fn stages_of_attempt(number: u32) -> String {
-    format!("Stages of attempt {number}")
-}
+    // Chart.
+    /// The chart's title.
+    timeline: "How long each stage took", "Wie lange jede Stufe dauerte";
+    /// A column.
+    stage: "Stage", "Stufe";
+    /// How long it took.
+    took: "Took", "Dauer";
+    /// How long it usually takes.
+    usually_title: "Usually", "Üblich";
+    /// Where nothing is known of that.
+    not_known: "not known yet", "noch nicht bekannt";
+    /// The way to the replay.
+    watch_again: "Watch it again", "Noch einmal ansehen";
 
-/// How far vCenter says that its task is.
-pub(crate) fn task_percent(percent: u8) -> String {
-    format!("vCenter's task is at {percent} %")
-}
+    // Replay.
+    /// What is moved.
+    film: "Replay", "Aufzeichnung";
+    /// The scrubber.
+    film_place: "Moment", "Zeitpunkt";
+    /// The group of speeds.
+    film_speed_title: "Speed", "Tempo";
+    /// Lets it run.
+    film_play: "Play", "Abspielen";
+    /// Stops it.
+    film_pause: "Pause", "Anhalten";
+    /// One event back.
+    film_back: "Event before", "Voriges Ereignis";
+    /// One event on.
+    film_on: "Next event", "Nächstes Ereignis";
+    /// What the page is for.
+    film_meaning:
+        "This provisioning as it went, event by event, with what was told of the time left at each.",
+        "Diese Bereitstellung, wie sie ablief, Ereignis für Ereignis, mit der jeweils genannten Restzeit.";
+    /// The list of events.
+    events: "Events", "Ereignisse";
 
-/// `usually 6.1 s`.
-pub(crate) fn usually(ms: u64) -> String {
-    format!("usually {}", duration(ms))
-}
+    // List.
+    /// The list.
+    requests: "Requests", "Anforderungen";
+    /// The way to the form.
+    new_request: "New request", "Neue Anforderung";
+    /// An empty list that is filtered.
+    no_request_like_that: "No request is like that.", "Keine Anforderung passt dazu.";
+    /// The numbers of the list.
+    how_many: "How many there are", "Wie viele es gibt";
+    /// Whatever it is.
+    all: "All", "Alle";
+    /// Loads the page again.
+    refresh: "Refresh", "Neu laden";
+    /// The ways to other parts of the list.
+    pages: "Pages", "Seiten";
+    /// The first part.
+    newest: "Newest", "Neueste";
+    /// The next part.
+    older: "Older", "Ältere";
+    /// While more is loaded.
+    loading: "Loading...", "Wird geladen...";
+    /// Loads more.
+    show_more: "Show more", "Mehr anzeigen";
+    /// An empty list.
+    welcome: "Nothing asked for yet", "Noch nichts angefordert";
+    /// What to do about it.
+    welcome_meaning:
+        "Ask for a virtual machine and watch every stage of it being built, as it happens.",
+        "Fordern Sie eine virtuelle Maschine an, und sehen Sie live zu, wie sie Stufe für Stufe entsteht.";
+    /// The way to the form.
+    ask_for_the_first: "Ask for the first one", "Die erste anfordern";
+    /// A field of the filter.
+    filter_status: "Status", "Status";
+    /// A field of the filter.
+    asked_by: "Asked by", "Angefordert von";
+    /// Shows what was chosen.
+    show: "Show", "Anzeigen";
+    /// Shows everything again.
+    show_all: "Show all", "Alle anzeigen";
 
-/// `48 s so far`.
-pub(crate) fn so_far(ms: u64) -> String {
-    format!("{} so far", elapsed(ms))
-}
+    // Form.
+    /// A field.
+    name: "Name", "Name";
+    /// A field.
+    template: "Template", "Vorlage";
+    /// A field.
+    cpus_title: "CPUs", "CPUs";
+    /// A field.
+    memory_in_mib: "Memory in MiB", "Speicher in MiB";
+    /// A field, and all about it.
+    network: "Network", "Netzwerk";
+    /// A field.
+    fixed_address: "Fixed address", "Feste Adresse";
+    /// A field.
+    gateway: "Gateway", "Gateway";
+    /// What belongs to no field.
+    request: "Request", "Anforderung";
+    /// What may be typed.
+    name_hint:
+        "1 to 63 of a-z, 0-9 and -, no hyphen at an end. The guest's host name is the same.",
+        "1 bis 63 Zeichen aus a-z, 0-9 und -, kein Bindestrich am Rand. So heißt auch das Gastsystem.";
+    /// What there is when nothing is typed.
+    network_hint:
+        "the template's, with DHCP, unless you say more",
+        "das der Vorlage, mit DHCP, wenn Sie nichts angeben";
+    /// What may be typed.
+    network_name_hint:
+        "A network of vCenter; empty for the template's.",
+        "Ein Netzwerk aus vCenter; leer für das der Vorlage.";
+    /// What may be typed.
+    fixed_address_hint: "As 10.20.30.40/24; empty for DHCP.", "Wie 10.20.30.40/24; leer für DHCP.";
+    /// What may be typed.
+    gateway_hint:
+        "As 10.20.30.1; only with a fixed address.",
+        "Wie 10.20.30.1; nur mit fester Adresse.";
+    /// While it is sent.
+    asking: "Asking...", "Wird angefordert...";
+    /// Sends it.
+    ask_for_it: "Ask for it", "Anfordern";
+    /// The way out.
+    back_to_the_list: "Back to the list", "Zurück zur Liste";
+    /// vCenter shows none.
+    no_templates:
+        "vCenter has no templates that can be seen.",
+        "vCenter hat keine sichtbaren Vorlagen.";
+    /// A template that is not offered.
+    not_among_templates: "not among vCenter's templates", "nicht unter den Vorlagen von vCenter";
 
-/// `after 5 min`.
-pub(crate) fn after(ms: u64) -> String {
-    format!("after {}", duration(ms))
+    // Frame and problems.
+    /// The first link of a page.
+    skip_to_content: "Skip to content", "Zum Inhalt springen";
+    /// The ways to other pages.
+    main_ways: "Main", "Hauptmenü";
+    /// The page about all requests.
+    insights: "Insights", "Einblicke";
+    /// The way to the list.
+    all_requests: "All requests", "Alle Anforderungen";
+    /// There is no such page.
+    page_not_found: "Page not found", "Seite nicht gefunden";
+    /// What it means.
+    nothing_here:
+        "There is nothing at this address. It may have been mistyped.",
+        "Unter dieser Adresse gibt es nichts. Vielleicht ist sie vertippt.";
+    /// There is no such thing.
+    not_found: "Not found", "Nicht gefunden";
+    /// It cannot be had just now.
+    not_available: "Not available just now", "Gerade nicht verfügbar";
+    /// What is asked for is none.
+    cannot_be_shown: "This cannot be shown", "Das kann nicht angezeigt werden";
+    /// A fault of ours.
+    something_went_wrong: "Something went wrong", "Etwas ist schiefgegangen";
+
+    // History.
+    /// What the page is for.
+    history_meaning:
+        "Everything that was recorded of this request, in order.",
+        "Alles, was zu dieser Anforderung aufgezeichnet wurde, der Reihe nach.";
+    /// A column.
+    event: "Event", "Ereignis";
+    /// A column.
+    time: "Time", "Zeit";
+    /// A column.
+    what_happened_title: "What happened", "Was geschah";
+    /// A column.
+    details: "Details", "Einzelheiten";
+
+    // Insights.
+    /// Before the moment.
+    insights_as_of:
+        "What finished requests say, as of ",
+        "Was abgeschlossene Anforderungen zeigen, Stand ";
+    /// There is nothing to tell.
+    nothing_finished:
+        "Nothing has finished yet. Once something has, it is told here how long it took.",
+        "Noch ist nichts abgeschlossen. Sobald etwas fertig ist, steht hier, wie lange es gedauert hat.";
+    /// A part of it.
+    are_estimates_true: "Are the estimates true?", "Stimmen die Schätzungen?";
+    /// What is compared, before of how many.
+    told_beside_took:
+        "What was told when a stage was entered, beside how long it then took: ",
+        "Was zu Beginn einer Stufe genannt wurde, neben ihrer tatsächlichen Dauer: ";
+    /// A figure.
+    range_held_title: "The range held", "Die Spanne stimmte";
+    /// A figure.
+    middle_off: "The middle was off by", "Die Mitte lag daneben um";
+    /// A figure.
+    average_off: "A plain average was off by", "Ein einfacher Durchschnitt lag daneben um";
+    /// How often the range should hold.
+    should_hold: "it should be about 80 %", "es sollten etwa 80 % sein";
+    /// A part of it.
+    stage_times: "How long each stage takes", "Wie lange jede Stufe dauert";
+    /// A column.
+    eight_of_ten: "8 of 10 take", "8 von 10 brauchen";
+    /// A column.
+    over_time_title: "Over time", "Im Lauf der Zeit";
+    /// A part of it.
+    why_failed: "Why requests failed", "Warum Anforderungen fehlschlugen";
+    /// There is nothing to tell.
+    none_failed:
+        "None of the last requests has failed.",
+        "Keine der letzten Anforderungen ist fehlgeschlagen.";
+    /// A column.
+    reason: "Reason", "Grund";
 }

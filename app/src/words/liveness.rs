@@ -1,6 +1,6 @@
 //! The connection in words: whether the page can be trusted, and as of when.
 
-use super::elapsed;
+use super::{Words, elapsed};
 use crate::live::Link;
 
 /// What is known of a page's freshness.
@@ -18,50 +18,110 @@ pub(crate) struct Said {
     pub(crate) ended_at: Option<String>,
 }
 
-/// The line itself.
-pub(crate) fn liveness(link: Link, said: &Said) -> String {
-    let Said { seq, heard_at, ago_ms, degraded, ended_at } = said;
-    match (link, degraded) {
-        (Link::Rendered, _) => format!("Event {seq}, as of {heard_at}"),
-        (Link::Reconnecting, _) => format!("reconnecting, last known {heard_at}"),
-        (Link::Offline, _) => format!("Offline, last known {heard_at}"),
-        (Link::Live | Link::Polling, Some(reason)) => format!("Connected, but {reason}"),
-        (Link::Live, None) => format!("Live, event {seq}, {} ago", elapsed(*ago_ms)),
-        (Link::Polling, None) => {
-            format!("Checking every 3 s, event {seq}, {} ago", elapsed(*ago_ms))
+impl Words {
+    /// The line itself.
+    pub(crate) fn liveness(self, link: Link, said: &Said) -> String {
+        let Said { seq, heard_at, ago_ms, degraded, ended_at } = said;
+        let ago = elapsed(*ago_ms);
+        match (link, degraded) {
+            (Link::Rendered, _) => {
+                say!(self, "Event {seq}, as of {heard_at}", "Ereignis {seq}, Stand {heard_at}")
+            }
+            (Link::Reconnecting, _) => self.reconnecting(heard_at),
+            (Link::Offline, _) => self.offline(heard_at),
+            (Link::Live | Link::Polling, Some(reason)) => self.connected_but(reason),
+            (Link::Live, None) => {
+                say!(self, "Live, event {seq}, {ago} ago", "Live, Ereignis {seq}, vor {ago}")
+            }
+            (Link::Polling, None) => say!(
+                self,
+                "Checking every 3 s, event {seq}, {ago} ago",
+                "Fragt alle 3 s, Ereignis {seq}, vor {ago}"
+            ),
+            (Link::Ended, _) => match ended_at {
+                Some(at) => say!(self, "Ended {at}", "Beendet {at}"),
+                None => self.pick("Ended", "Beendet").to_owned(),
+            },
         }
-        (Link::Ended, _) => match ended_at {
-            Some(at) => format!("Ended {at}"),
-            None => "Ended".to_owned(),
-        },
     }
-}
 
-/// What it means, for those who point at it.
-pub(crate) fn liveness_meaning(link: Link) -> &'static str {
-    match link {
-        Link::Rendered | Link::Live => "When the server was heard last, by its own clock",
-        Link::Reconnecting => "The connection was lost and is being opened again",
-        Link::Polling => {
-            "A live connection cannot be had just now, so the page asks every 3 seconds"
+    /// The line below the list.
+    pub(crate) fn board_liveness(
+        self,
+        link: Link,
+        degraded: Option<&str>,
+        heard_at: &str,
+        ago_ms: u64,
+    ) -> String {
+        let ago = elapsed(ago_ms);
+        match (link, degraded) {
+            (Link::Rendered | Link::Ended, _) => say!(self, "As of {heard_at}", "Stand {heard_at}"),
+            (Link::Reconnecting, _) => self.reconnecting(heard_at),
+            (Link::Offline, _) => self.offline(heard_at),
+            (Link::Live | Link::Polling, Some(reason)) => self.connected_but(reason),
+            (Link::Live, None) => say!(self, "Live, {ago} ago", "Live, vor {ago}"),
+            (Link::Polling, None) => {
+                say!(self, "Checking every 3 s, {ago} ago", "Fragt alle 3 s, vor {ago}")
+            }
         }
-        Link::Offline => "Nothing answers; the page goes on by itself when the network is back",
-        Link::Ended => "Nothing more will come",
     }
-}
 
-/// What is spoken when the connection has changed: only what makes a difference to who waits.
-pub(crate) fn liveness_spoken(link: Link) -> &'static str {
-    match link {
-        Link::Reconnecting => "Connection lost, reconnecting",
-        Link::Offline => "Offline",
-        Link::Rendered | Link::Live | Link::Polling | Link::Ended => "",
+    fn reconnecting(self, heard_at: &str) -> String {
+        say!(
+            self,
+            "reconnecting, last known {heard_at}",
+            "Verbindet neu, zuletzt bekannt {heard_at}"
+        )
+    }
+
+    fn offline(self, heard_at: &str) -> String {
+        say!(self, "Offline, last known {heard_at}", "Offline, zuletzt bekannt {heard_at}")
+    }
+
+    fn connected_but(self, reason: &str) -> String {
+        let reason = self.told(reason);
+        say!(self, "Connected, but {reason}", "Verbunden, aber: {reason}")
+    }
+
+    /// What it means, for those who point at it.
+    pub(crate) fn liveness_meaning(self, link: Link) -> &'static str {
+        match link {
+            Link::Rendered | Link::Live => self.pick(
+                "When the server was heard last, by its own clock",
+                "Wann der Server sich zuletzt gemeldet hat, nach seiner eigenen Uhr",
+            ),
+            Link::Reconnecting => self.pick(
+                "The connection was lost and is being opened again",
+                "Die Verbindung ging verloren und wird neu aufgebaut",
+            ),
+            Link::Polling => self.pick(
+                "A live connection cannot be had just now, so the page asks every 3 seconds",
+                "Gerade gibt es keine Live-Verbindung, darum fragt die Seite alle 3 Sekunden nach",
+            ),
+            Link::Offline => self.pick(
+                "Nothing answers; the page goes on by itself when the network is back",
+                "Nichts antwortet; die Seite macht von selbst weiter, wenn das Netz wieder da ist",
+            ),
+            Link::Ended => self.pick("Nothing more will come", "Es kommt nichts mehr"),
+        }
+    }
+
+    /// What is spoken when the connection has changed: only what makes a difference to who waits.
+    pub(crate) fn liveness_spoken(self, link: Link) -> &'static str {
+        match link {
+            Link::Reconnecting => self
+                .pick("Connection lost, reconnecting", "Verbindung verloren, wird neu aufgebaut"),
+            Link::Offline => "Offline",
+            Link::Rendered | Link::Live | Link::Polling | Link::Ended => "",
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const EN: Words = Words::ENGLISH;
 
     #[test]
     fn the_line_says_how_fresh_the_page_is() {
@@ -75,12 +135,15 @@ mod tests {
             (Link::Offline, "Offline, last known 12:04:31"),
             (Link::Ended, "Ended"),
         ] {
-            assert_eq!(liveness(link, &said), line);
+            assert_eq!(EN.liveness(link, &said), line);
         }
         let degraded = Some("the database is not answering".to_owned());
         let degraded = Said { degraded, ..said.clone() };
-        assert_eq!(liveness(Link::Live, &degraded), "Connected, but the database is not answering");
+        assert_eq!(
+            EN.liveness(Link::Live, &degraded),
+            "Connected, but the database is not answering"
+        );
         let ended = Said { ended_at: Some("12:10:14".to_owned()), ..said };
-        assert_eq!(liveness(Link::Ended, &ended), "Ended 12:10:14");
+        assert_eq!(EN.liveness(Link::Ended, &ended), "Ended 12:10:14");
     }
 }

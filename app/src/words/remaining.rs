@@ -2,7 +2,11 @@
 //!
 //! Rounded so that the text changes seldom, never a countdown at zero or below it.
 
-use crate::measure::{LateNow, Outlook};
+use super::Words;
+use crate::{
+    language::Language,
+    measure::{LateNow, Outlook},
+};
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -23,90 +27,116 @@ pub(crate) struct Remaining {
     pub(crate) note: Option<String>,
 }
 
-/// The time that is left, as a sentence.
-pub(crate) fn remaining(outlook: &Outlook) -> Remaining {
-    let over = outlook.late.map(late);
-    let span = outlook.span_ms;
-    match (span, over) {
-        (None, None) => Remaining {
-            text: "No estimate yet: nobody has built this template before".to_owned(),
-            note: None,
-        },
-        (None, Some(over)) => Remaining { text: format!("Any moment: {over}"), note: None },
-        (Some((_, high)), Some(over)) if high < FEW_SECONDS_MS => {
-            Remaining { text: format!("Any moment: {over}"), note: None }
-        }
-        (Some((_, high)), None) if high < FEW_SECONDS_MS => {
-            Remaining { text: "A few seconds left".to_owned(), note: None }
-        }
-        (Some((low, high)), over) => Remaining {
-            text: format!("{} left", span_words(low, high)),
-            note: over.map(|over| capitalised(&over)),
-        },
-    }
-}
-
-/// That the stage takes longer than it usually does at most.
-fn late(late: LateNow) -> String {
-    let running = super::elapsed(late.running_ms);
-    match late.slower_than {
-        Some(runs) => {
-            format!("this stage takes {running} now, slower than all {runs} earlier runs")
-        }
-        None => {
-            let usual = super::duration(late.up_to_ms);
-            format!("this stage usually takes up to {usual}, now {running}")
+impl Words {
+    /// The time that is left, as a sentence.
+    pub(crate) fn remaining(self, outlook: &Outlook) -> Remaining {
+        let over = outlook.late.map(|late| self.late(late));
+        let any_moment = |over: String| {
+            let text = say!(self, "Any moment: {over}", "Jeden Moment: {over}");
+            Remaining { text, note: None }
+        };
+        match (outlook.span_ms, over) {
+            (None, None) => Remaining { text: self.no_estimate_yet().to_owned(), note: None },
+            (None, Some(over)) => any_moment(over),
+            (Some((_, high)), Some(over)) if high < FEW_SECONDS_MS => any_moment(over),
+            (Some((_, high)), None) if high < FEW_SECONDS_MS => {
+                let text = self.pick("A few seconds left", "Noch ein paar Sekunden").to_owned();
+                Remaining { text, note: None }
+            }
+            (Some((low, high)), over) => {
+                let span = self.span(low, high);
+                Remaining {
+                    text: say!(self, "{} left", "Noch {}", self.begin_or_not(&span)),
+                    note: over.map(|over| capitalised(&over)),
+                }
+            }
         }
     }
-}
 
-/// How long it takes once it begins: `Then about 1–2 minutes`.
-pub(crate) fn once_begun(outlook: &Outlook) -> Option<String> {
-    let (low, high) = outlook.span_ms.filter(|&(_, high)| high >= FEW_SECONDS_MS)?;
-    Some(format!("Then {}", span_words(low, high).to_lowercase()))
-}
+    /// A span at the place where the sentence about the time left has it: in English it begins it.
+    fn begin_or_not(self, span: &str) -> String {
+        match self.language() {
+            Language::English => capitalised(span),
+            Language::German => span.to_owned(),
+        }
+    }
 
-/// The time that is left in the few characters of a list row: `~40 s`, `~2 min`.
-pub(crate) fn remaining_briefly(outlook: &Outlook) -> Option<String> {
-    let (low, high) = outlook.span_ms?;
-    let middle = low.midpoint(high);
-    Some(match middle {
-        ms if ms < FEW_SECONDS_MS => "any moment".to_owned(),
-        ms if ms < SECONDS_UP_TO_MS => format!("~{} s left", up_to(ms, step_s(ms))),
-        ms if ms < MINUTES_UP_TO_MS => format!("~{} min left", ms.div_ceil(MINUTE_MS)),
-        ms => format!("~{} h left", ms.div_ceil(HOUR_MS)),
-    })
-}
+    /// That the stage takes longer than it usually does at most.
+    fn late(self, late: LateNow) -> String {
+        let running = super::elapsed(late.running_ms);
+        match late.slower_than {
+            Some(runs) => say!(
+                self,
+                "this stage takes {running} now, slower than all {runs} earlier runs",
+                "diese Stufe dauert jetzt {running}, länger als alle {runs} früheren Durchläufe"
+            ),
+            None => {
+                let usual = self.duration(late.up_to_ms);
+                say!(
+                    self,
+                    "this stage usually takes up to {usual}, now {running}",
+                    "diese Stufe dauert sonst bis zu {usual}, jetzt {running}"
+                )
+            }
+        }
+    }
 
-/// The time that is left in a tab's title: `about 40 s`, `about 2 min`. Rounded up, and seldom another.
-pub(crate) fn remaining_in_title(outlook: &Outlook) -> Option<String> {
-    let (low, high) = outlook.span_ms?;
-    Some(match low.midpoint(high) {
-        ms if ms < FEW_SECONDS_MS => "any moment".to_owned(),
-        ms if ms < SECONDS_UP_TO_MS => format!("about {} s", up_to(ms, 10)),
-        ms if ms < MINUTES_UP_TO_MS => format!("about {} min", ms.div_ceil(MINUTE_MS)),
-        ms => format!("about {} h", ms.div_ceil(HOUR_MS)),
-    })
-}
+    /// How long it takes once it begins: `Then about 1–2 minutes`.
+    pub(super) fn once_begun(self, outlook: &Outlook) -> Option<String> {
+        let (low, high) = outlook.span_ms.filter(|&(_, high)| high >= FEW_SECONDS_MS)?;
+        Some(say!(self, "Then {}", "Danach {}", self.span(low, high)))
+    }
 
-/// `About 1–2 minutes`, `About 40 s`, `Under 2 minutes`.
-pub(super) fn span_words(low_ms: u64, high_ms: u64) -> String {
-    let (low, high, unit, unit_of_one) = if high_ms < SECONDS_UP_TO_MS {
-        let step = step_s(high_ms);
-        (low_ms / 1_000 / step * step, up_to(high_ms, step), "s", "s")
-    } else if high_ms < MINUTES_UP_TO_MS {
-        (low_ms / MINUTE_MS, high_ms.div_ceil(MINUTE_MS), "minutes", "minute")
-    } else {
-        (low_ms / HOUR_MS, high_ms.div_ceil(HOUR_MS), "hours", "hour")
-    };
-    let unit_of_high = if high == 1 { unit_of_one } else { unit };
-    // Rounding both ends outwards turns a point into a span of one step; a point is said as a point.
-    if low_ms == high_ms || low == high {
-        format!("About {high} {unit_of_high}")
-    } else if low == 0 {
-        format!("Under {high} {unit_of_high}")
-    } else {
-        format!("About {low}–{high} {unit_of_high}")
+    /// The time that is left in the few characters of a list row: `~40 s`, `~2 min`.
+    pub(crate) fn remaining_briefly(self, outlook: &Outlook) -> Option<String> {
+        let (low, high) = outlook.span_ms?;
+        let short = match low.midpoint(high) {
+            ms if ms < FEW_SECONDS_MS => return Some(self.any_moment().to_owned()),
+            ms if ms < SECONDS_UP_TO_MS => format!("~{} s", up_to(ms, step_s(ms))),
+            ms if ms < MINUTES_UP_TO_MS => format!("~{} min", ms.div_ceil(MINUTE_MS)),
+            ms => format!("~{} h", ms.div_ceil(HOUR_MS)),
+        };
+        Some(say!(self, "{short} left", "noch {short}"))
+    }
+
+    /// The time that is left in a tab's title: `about 40 s`, `about 2 min`. Rounded up, and seldom
+    /// another.
+    pub(crate) fn remaining_in_title(self, outlook: &Outlook) -> Option<String> {
+        let (low, high) = outlook.span_ms?;
+        let short = match low.midpoint(high) {
+            ms if ms < FEW_SECONDS_MS => return Some(self.any_moment().to_owned()),
+            ms if ms < SECONDS_UP_TO_MS => format!("{} s", up_to(ms, 10)),
+            ms if ms < MINUTES_UP_TO_MS => format!("{} min", ms.div_ceil(MINUTE_MS)),
+            ms => format!("{} h", ms.div_ceil(HOUR_MS)),
+        };
+        Some(say!(self, "about {short}", "etwa {short}"))
+    }
+
+    fn any_moment(self) -> &'static str {
+        self.pick("any moment", "jeden Moment")
+    }
+
+    /// `about 1–2 minutes`, `about 40 s`, `under 2 minutes`, inside of a sentence.
+    pub(super) fn span(self, low_ms: u64, high_ms: u64) -> String {
+        let minutes = (self.pick("minutes", "Minuten"), self.pick("minute", "Minute"));
+        let hours = (self.pick("hours", "Stunden"), self.pick("hour", "Stunde"));
+        let (low, high, (unit, unit_of_one)) = if high_ms < SECONDS_UP_TO_MS {
+            let step = step_s(high_ms);
+            (low_ms / 1_000 / step * step, up_to(high_ms, step), ("s", "s"))
+        } else if high_ms < MINUTES_UP_TO_MS {
+            (low_ms / MINUTE_MS, high_ms.div_ceil(MINUTE_MS), minutes)
+        } else {
+            (low_ms / HOUR_MS, high_ms.div_ceil(HOUR_MS), hours)
+        };
+        let unit = if high == 1 { unit_of_one } else { unit };
+        // Rounding both ends outwards turns a point into a span of one step; a point is said as a point.
+        if low_ms == high_ms || low == high {
+            say!(self, "about {high} {unit}", "etwa {high} {unit}")
+        } else if low == 0 {
+            say!(self, "under {high} {unit}", "unter {high} {unit}")
+        } else {
+            say!(self, "about {low}–{high} {unit}", "etwa {low}–{high} {unit}")
+        }
     }
 }
 
@@ -128,8 +158,10 @@ pub(crate) fn capitalised(text: &str) -> String {
 mod tests {
     use super::*;
 
+    const EN: Words = Words::ENGLISH;
+
     fn said(span_ms: Option<(u64, u64)>, late: Option<LateNow>) -> String {
-        let remaining = remaining(&Outlook { span_ms, late });
+        let remaining = EN.remaining(&Outlook { span_ms, late });
         match remaining.note {
             Some(note) => format!("{} | {note}", remaining.text),
             None => remaining.text,
@@ -187,14 +219,14 @@ mod tests {
     #[test]
     fn what_has_not_begun_says_how_long_it_takes_then() {
         let outlook = |span_ms| Outlook { span_ms, late: None };
-        let said = once_begun(&outlook(Some((62_000, 118_000))));
+        let said = EN.once_begun(&outlook(Some((62_000, 118_000))));
         assert_eq!(said.as_deref(), Some("Then about 1–2 minutes"));
-        assert_eq!(once_begun(&outlook(None)), None);
+        assert_eq!(EN.once_begun(&outlook(None)), None);
     }
 
     #[test]
     fn a_title_moves_in_steps() {
-        let in_title = |ms| remaining_in_title(&Outlook { span_ms: Some((ms, ms)), late: None });
+        let in_title = |ms| EN.remaining_in_title(&Outlook { span_ms: Some((ms, ms)), late: None });
         for (ms, words) in [
             (0, "any moment"),
             (7_000, "about 10 s"),
@@ -204,15 +236,15 @@ mod tests {
         ] {
             assert_eq!(in_title(ms).as_deref(), Some(words));
         }
-        assert_eq!(remaining_in_title(&Outlook { span_ms: None, late: None }), None);
+        assert_eq!(EN.remaining_in_title(&Outlook { span_ms: None, late: None }), None);
     }
 
     #[test]
     fn a_row_has_room_for_one_number() {
-        let briefly = |ms| remaining_briefly(&Outlook { span_ms: Some((ms, ms)), late: None });
+        let briefly = |ms| EN.remaining_briefly(&Outlook { span_ms: Some((ms, ms)), late: None });
         assert_eq!(briefly(1_000).as_deref(), Some("any moment"));
         assert_eq!(briefly(33_000).as_deref(), Some("~40 s left"));
         assert_eq!(briefly(118_000).as_deref(), Some("~2 min left"));
-        assert_eq!(remaining_briefly(&Outlook { span_ms: None, late: None }), None);
+        assert_eq!(EN.remaining_briefly(&Outlook { span_ms: None, late: None }), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Stages and their states in words.
 
+use super::Words;
 use crate::api::{Progress, Stage, StageProgress, StageState, Status};
 
 /// The stage's stable name, as on the wire.
@@ -11,19 +12,6 @@ pub(crate) fn stage_key(stage: Stage) -> &'static str {
         Stage::PoweringOn => "POWERING_ON",
         Stage::WaitingForNetwork => "WAITING_FOR_NETWORK",
         Stage::Ready => "READY",
-    }
-}
-
-/// The stage in a person's words, where no server says it.
-#[cfg(feature = "ssr")]
-pub(crate) fn stage_label(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Created => "Created",
-        Stage::Cloning => "Cloning from template",
-        Stage::Configuring => "Apply configuration",
-        Stage::PoweringOn => "Start VM",
-        Stage::WaitingForNetwork => "Wait for network",
-        Stage::Ready => "Ready",
     }
 }
 
@@ -39,38 +27,75 @@ pub(crate) fn state_key(state: StageState) -> &'static str {
     }
 }
 
-/// The label as the stepper shows it: with three dots only while the stage is active.
-pub(crate) fn step_label(stage: &StageProgress) -> String {
-    let dots = if stage.state == StageState::Active { "..." } else { "" };
-    format!("{}{dots}", stage.label)
-}
-
-/// The glyph and what a screen reader says after the label.
-pub(crate) fn state_words(stage: Stage, state: StageState) -> (&'static str, &'static str) {
-    match state {
-        StageState::Pending => ("○", ""),
-        StageState::Active if stage == Stage::Created => ("●", "(queued)"),
-        StageState::Active => ("●", "(in progress)"),
-        StageState::Done => ("✓", "(done)"),
-        StageState::Failed => ("✗", "(failed)"),
-        StageState::Skipped => ("–", "(skipped)"),
-        StageState::Undone => ("↺", "(undone)"),
-    }
-}
-
-/// What is spoken when the stage or the status has changed; `None` between two stages.
-pub(crate) fn announcement(progress: &Progress) -> Option<String> {
-    let current = progress.stages.iter().find(|stage| stage.stage == progress.current_stage);
-    let label = current.map_or("", |stage| stage.label.as_str());
-    Some(match progress.status {
-        Status::Provisioning => {
-            current.filter(|stage| stage.state == StageState::Active)?;
-            format!("{label}: in progress")
+impl Words {
+    /// The stage in a person's words.
+    pub(crate) fn stage_label(self, stage: Stage) -> &'static str {
+        match stage {
+            Stage::Created => self.pick("Created", "Angelegt"),
+            Stage::Cloning => self.pick("Cloning from template", "Klonen aus Vorlage"),
+            Stage::Configuring => self.pick("Apply configuration", "Konfiguration anwenden"),
+            Stage::PoweringOn => self.pick("Start VM", "VM starten"),
+            Stage::WaitingForNetwork => self.pick("Wait for network", "Auf Netzwerk warten"),
+            Stage::Ready => self.pick("Ready", "Bereit"),
         }
-        Status::Undoing => "Undoing what was made".to_owned(),
-        Status::Failed | Status::NeedsAttention => format!("{}: {label}", progress.status.label()),
-        Status::Queued | Status::Ready | Status::Cancelled => progress.status.label().to_owned(),
-    })
+    }
+
+    /// The status in a person's words.
+    pub(crate) fn status(self, status: Status) -> &'static str {
+        self.pick(
+            status.label(),
+            match status {
+                Status::Queued => "Wartet",
+                Status::Provisioning => "Wird bereitgestellt",
+                Status::Undoing => "Wird zurückgenommen",
+                Status::Ready => "Bereit",
+                Status::Failed => "Fehlgeschlagen",
+                Status::Cancelled => "Abgebrochen",
+                Status::NeedsAttention => "Braucht Aufmerksamkeit",
+            },
+        )
+    }
+
+    /// The label as the stepper shows it: with three dots only while the stage is active.
+    pub(crate) fn step_label(self, stage: &StageProgress) -> String {
+        let dots = if stage.state == StageState::Active { "..." } else { "" };
+        format!("{}{dots}", self.stage_label(stage.stage))
+    }
+
+    /// The glyph and what a screen reader says after the label.
+    pub(crate) fn state_words(
+        self,
+        stage: Stage,
+        state: StageState,
+    ) -> (&'static str, &'static str) {
+        match state {
+            StageState::Pending => ("○", ""),
+            StageState::Active if stage == Stage::Created => {
+                ("●", self.pick("(queued)", "(wartet)"))
+            }
+            StageState::Active => ("●", self.pick("(in progress)", "(läuft)")),
+            StageState::Done => ("✓", self.pick("(done)", "(erledigt)")),
+            StageState::Failed => ("✗", self.pick("(failed)", "(fehlgeschlagen)")),
+            StageState::Skipped => ("–", self.pick("(skipped)", "(übersprungen)")),
+            StageState::Undone => ("↺", self.pick("(undone)", "(zurückgenommen)")),
+        }
+    }
+
+    /// What is spoken when the stage or the status has changed; `None` between two stages.
+    pub(crate) fn announcement(self, progress: &Progress) -> Option<String> {
+        let current = progress.stages.iter().find(|stage| stage.stage == progress.current_stage);
+        let label = self.stage_label(progress.current_stage);
+        let status = self.status(progress.status);
+        Some(match progress.status {
+            Status::Provisioning => {
+                current.filter(|stage| stage.state == StageState::Active)?;
+                say!(self, "{label}: in progress", "{label}: läuft")
+            }
+            Status::Undoing => self.undoing_what_was_made().to_owned(),
+            Status::Failed | Status::NeedsAttention => format!("{status}: {label}"),
+            Status::Queued | Status::Ready | Status::Cancelled => status.to_owned(),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -78,10 +103,12 @@ mod tests {
     use super::*;
     use crate::sample;
 
+    const EN: Words = Words::ENGLISH;
+
     #[test]
     fn only_an_active_stage_has_three_dots() {
         let progress = sample::progress();
-        let labels: Vec<_> = progress.stages.iter().map(step_label).collect();
+        let labels: Vec<_> = progress.stages.iter().map(|stage| EN.step_label(stage)).collect();
         let expected = [
             "Created",
             "Cloning from template",
@@ -95,8 +122,8 @@ mod tests {
 
     #[test]
     fn a_created_request_that_waits_is_queued() {
-        assert_eq!(state_words(Stage::Created, StageState::Active), ("●", "(queued)"));
-        assert_eq!(state_words(Stage::Cloning, StageState::Active), ("●", "(in progress)"));
+        assert_eq!(EN.state_words(Stage::Created, StageState::Active), ("●", "(queued)"));
+        assert_eq!(EN.state_words(Stage::Cloning, StageState::Active), ("●", "(in progress)"));
     }
 
     #[test]
@@ -119,11 +146,11 @@ mod tests {
     #[test]
     fn the_stage_or_the_outcome_is_spoken() {
         let mut progress = sample::progress();
-        let spoken = announcement(&progress);
+        let spoken = EN.announcement(&progress);
         assert_eq!(spoken.as_deref(), Some("Apply configuration: in progress"));
         progress.stages[2].state = StageState::Done;
-        assert_eq!(announcement(&progress), None);
+        assert_eq!(EN.announcement(&progress), None);
         progress.status = Status::Failed;
-        assert_eq!(announcement(&progress).as_deref(), Some("Failed: Apply configuration"));
+        assert_eq!(EN.announcement(&progress).as_deref(), Some("Failed: Apply configuration"));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use leptos::prelude::*;
 
-use crate::{backend::Spread, words};
+use crate::{backend::Spread, words::Words};
 
 /// The picture's size in its own units; the style sheet makes it as wide as there is room.
 const WIDTH: f64 = 240.0;
@@ -19,7 +19,7 @@ pub(crate) fn Chart(
     /// Piece by piece, oldest first.
     pieces: Vec<Spread>,
 ) -> impl IntoView {
-    let words = words::over_time(&pieces);
+    let told = Words::of_page().over_time(&pieces);
     let (band, line) = drawn(&pieces);
     view! {
         <svg
@@ -27,7 +27,7 @@ pub(crate) fn Chart(
             viewBox=format!("0 0 {WIDTH} {HEIGHT}")
             preserveAspectRatio="none"
             role="img"
-            aria-label=words
+            aria-label=told
         >
             <path class="chart-band" d=band></path>
             <path class="chart-line" d=line></path>

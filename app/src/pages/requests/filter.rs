@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::{
     api::Status,
     backend::{ListQuery, Tally},
+    words::Words,
 };
 
 /// A plain form that asks for a part of the list.
@@ -15,11 +16,12 @@ pub(crate) fn Filter(
     /// What there is to ask for.
     tally: Tally,
 ) -> impl IntoView {
+    let words = Words::of_page();
     let ListQuery { status, template, owner, q, .. } = query;
     let is_filtered = status.is_some() || template.is_some() || owner.is_some() || q.is_some();
     let option = move |one: Status| {
         view! {
-            <option value=one.as_str() selected=status == Some(one)>{one.label()}</option>
+            <option value=one.as_str() selected=status == Some(one)>{words.status(one)}</option>
         }
     };
     // With one person there is nobody to choose.
@@ -27,7 +29,7 @@ pub(crate) fn Filter(
     view! {
         <form class="filter" method="get" action="/" role="search">
             <div class="filter-field">
-                <label for="q">"Name"</label>
+                <label for="q">{words.name()}</label>
                 <input
                     type="search"
                     id="q"
@@ -40,19 +42,19 @@ pub(crate) fn Filter(
                 />
             </div>
             <div class="filter-field">
-                <label for="status">"Status"</label>
+                <label for="status">{words.filter_status()}</label>
                 <select id="status" name="status">
-                    <option value="">"All"</option>
+                    <option value="">{words.all()}</option>
                     {Status::ALL.into_iter().map(option).collect_view()}
                 </select>
             </div>
-            <Choice name="template" label="Template" chosen=template choices=tally.templates/>
+            <Choice name="template" label=words.template() chosen=template choices=tally.templates/>
             {has_owners.then(|| view! {
-                <Choice name="owner" label="Asked by" chosen=owner choices=tally.owners/>
+                <Choice name="owner" label=words.asked_by() chosen=owner choices=tally.owners/>
             })}
-            <button class="button">"Show"</button>
+            <button class="button">{words.show()}</button>
             {is_filtered.then(|| view! {
-                <a class="button" data-kind="quiet" href="/">"Show all"</a>
+                <a class="button" data-kind="quiet" href="/">{words.show_all()}</a>
             })}
         </form>
     }
@@ -66,6 +68,7 @@ fn Choice(
     chosen: Option<String>,
     mut choices: Vec<String>,
 ) -> impl IntoView {
+    let words = Words::of_page();
     // What was typed into the address must not be lost silently.
     if let Some(chosen) = chosen.as_ref().filter(|chosen| !choices.contains(chosen)) {
         choices.push(chosen.clone());
@@ -79,7 +82,7 @@ fn Choice(
         <div class="filter-field">
             <label for=name>{label}</label>
             <select id=name name=name>
-                <option value="">"All"</option>
+                <option value="">{words.all()}</option>
                 {choices.into_iter().map(option).collect_view()}
             </select>
         </div>
