@@ -29,7 +29,10 @@ use axum::http::StatusCode;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
-use crate::backend::{Backend, PageError};
+use crate::{
+    backend::{Backend, PageError},
+    words::Words,
+};
 
 /// Asks the server for what a page shows, then shows it, or says why it cannot be shown.
 fn with_data<T, Asking, View>(
@@ -56,7 +59,7 @@ where
 
 /// What is said when the server handed nothing in.
 fn no_backend() -> PageError {
-    PageError { status: 503, detail: "This page could not be loaded. Load it again.".to_owned() }
+    PageError { status: 503, detail: Words::of_page().not_loaded().to_owned() }
 }
 
 /// Sends the page with this HTTP status.

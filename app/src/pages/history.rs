@@ -53,7 +53,7 @@ fn Table(journal: Journal) -> impl IntoView {
         }
     };
     view! {
-        <Title text=format!("{} · {name} · Stagewatch", words.history())/>
+        <Title text=words.page_title(&format!("{} · {name}", words.history()))/>
         <div class="history">
             <header>
                 <p class="crumb"><a href=page>{name}</a></p>

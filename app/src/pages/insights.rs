@@ -26,7 +26,7 @@ fn All(insights: Insights) -> impl IntoView {
     let Insights { as_of, calibration, slowest, templates, failures } = insights;
     let is_empty = templates.is_empty() && failures.is_empty();
     view! {
-        <Title text=format!("{} · Stagewatch", words.insights())/>
+        <Title text=words.page_title(words.insights())/>
         <div class="insights">
             <header>
                 <h1>{words.insights()}</h1>

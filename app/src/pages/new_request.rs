@@ -43,7 +43,7 @@ pub(crate) fn NewRequestPage() -> impl IntoView {
                 set_status(422);
             }
             view! {
-                <Title text=format!("{} · Stagewatch", words.new_request())/>
+                <Title text=words.page_title(words.new_request())/>
                 <div class="new-request"><h1>{words.new_request()}</h1><RequestForm form/></div>
             }
         },

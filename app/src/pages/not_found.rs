@@ -12,7 +12,7 @@ pub(crate) fn NotFoundPage() -> impl IntoView {
     set_status(404);
     let words = Words::of_page();
     view! {
-        <Title text=format!("{} · Stagewatch", words.page_not_found())/>
+        <Title text=words.page_title(words.page_not_found())/>
         <div class="problem" data-status="404">
             <h1>{words.page_not_found()}</h1>
             <p>{words.nothing_here()}</p>

@@ -22,7 +22,7 @@ pub(crate) fn ProblemPage(
         _ => words.something_went_wrong(),
     };
     view! {
-        <Title text=format!("{title} · Stagewatch")/>
+        <Title text=words.page_title(title)/>
         <div class="problem" data-status=error.status>
             <h1>{title}</h1>
             <p>{words.told(&error.detail)}</p>

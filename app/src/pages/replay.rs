@@ -48,7 +48,7 @@ fn Film(detail: ReplayDetail, first: usize) -> impl IntoView {
     });
     let chapters = chapters.collect_view();
     view! {
-        <Title text=format!("{} · {} · Stagewatch", words.film(), request.name)/>
+        <Title text=words.page_title(&format!("{} · {}", words.film(), request.name))/>
         <div class="replay">
             <header>
                 <p class="crumb"><a href=request.links.page.clone()>{request.name}</a></p>

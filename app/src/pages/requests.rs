@@ -32,7 +32,7 @@ pub(crate) fn RequestsPage() -> impl IntoView {
         };
         (get("status"), rest)
     });
-    let query = read_status(status).map(|status| ListQuery { status, ..query });
+    let query = read_status(Words::of_page(), status).map(|status| ListQuery { status, ..query });
     let asked = query.clone();
     with_data(
         async move |backend| backend.requests(asked?).await,
@@ -40,10 +40,10 @@ pub(crate) fn RequestsPage() -> impl IntoView {
     )
 }
 
-fn read_status(word: Option<String>) -> Result<Option<Status>, PageError> {
+fn read_status(words: Words, word: Option<String>) -> Result<Option<Status>, PageError> {
     let Some(word) = word else { return Ok(None) };
     let known = Status::ALL.into_iter().find(|status| status.as_str() == word);
-    let detail = || format!("There is no status called “{word}”.");
+    let detail = || words.no_status_called(&word);
     known.map(Some).ok_or_else(|| PageError { status: 422, detail: detail() })
 }
 
@@ -55,7 +55,7 @@ fn List(page: BoardPage, query: ListQuery) -> impl IntoView {
     let tally = page.tally.clone().unwrap_or_default();
     let has_filter = !(is_whole && page.rows.is_empty());
     view! {
-        <Title text=format!("{} · Stagewatch", words.requests())/>
+        <Title text=words.page_title(words.requests())/>
         {runs.then(|| view! { <noscript inner_html=RELOAD_HTML></noscript> })}
         <div class="requests">
             <header class="requests-head">
@@ -74,8 +74,9 @@ mod tests {
 
     #[test]
     fn a_status_that_does_not_exist_is_refused() {
-        assert_eq!(read_status(None), Ok(None));
-        assert_eq!(read_status(Some("ready".to_owned())), Ok(Some(Status::Ready)));
-        assert_eq!(read_status(Some("sleepy".to_owned())).map_err(|error| error.status), Err(422));
+        let read = |word| read_status(Words::ENGLISH, word);
+        assert_eq!(read(None), Ok(None));
+        assert_eq!(read(Some("ready".to_owned())), Ok(Some(Status::Ready)));
+        assert_eq!(read(Some("sleepy".to_owned())).map_err(|error| error.status), Err(422));
     }
 }

@@ -248,6 +248,10 @@ labels! {
     not_available: "Not available just now", "Gerade nicht verfügbar";
     /// What is asked for is none.
     cannot_be_shown: "This cannot be shown", "Das kann nicht angezeigt werden";
+    /// The server handed nothing in.
+    not_loaded:
+        "This page could not be loaded. Load it again.",
+        "Diese Seite konnte nicht geladen werden. Laden Sie sie neu.";
     /// A fault of ours.
     something_went_wrong: "Something went wrong", "Etwas ist schiefgegangen";
 

@@ -78,6 +78,18 @@ impl Words {
         }
     }
 
+    /// A word in the address that is no status.
+    #[cfg(feature = "ssr")]
+    pub(crate) fn no_status_called(self, word: &str) -> String {
+        say!(self, "There is no status called “{word}”.", "Es gibt keinen Status namens „{word}“.")
+    }
+
+    /// The title of a page in the browser's tab.
+    #[cfg(feature = "ssr")]
+    pub(crate) fn page_title(self, what: &str) -> String {
+        say!(self, "{what} · Stagewatch", "{what} · Stagewatch")
+    }
+
     /// Said of a name while it is typed.
     pub(crate) fn taken(self, by_whom: &str) -> String {
         say!(self, "Taken: {}.", "Vergeben: {}.", self.told(by_whom))

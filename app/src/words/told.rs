@@ -72,11 +72,8 @@ const WHOLE: &[(&str, &str)] = &[
         "something went wrong in the server; it has been logged",
         "Im Server ist etwas schiefgegangen; es wurde protokolliert",
     ),
+    ("there is no such request", "Diese Anforderung gibt es nicht"),
     ("This page of the list does not exist.", "Diese Seite der Liste gibt es nicht."),
-    (
-        "This page could not be loaded. Load it again.",
-        "Diese Seite konnte nicht geladen werden. Laden Sie sie neu.",
-    ),
     ("simulated vCenter", "simuliertes vCenter"),
 ];
 
@@ -85,7 +82,6 @@ const AROUND: &[((&str, &str), (&str, &str))] = &[
     (("may have at most ", " characters"), ("darf höchstens ", " Zeichen haben")),
     (("must be a multiple of ", " MiB"), ("muss ein Vielfaches von ", " MiB sein")),
     (("must be in the network of ", ""), ("muss im Netz von ", " liegen")),
-    (("There is no status called “", "”."), ("Es gibt keinen Status namens „", "“.")),
     (("this name is taken: ", ""), ("dieser Name ist vergeben: ", "")),
     (("vCenter is not answering ", ""), ("vCenter antwortet nicht ", "")),
 ];

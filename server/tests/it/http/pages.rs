@@ -1,6 +1,7 @@
 //! What the pages ask for while they are open, and the report.
 
 use app::backend::{BoardPage, Finished, NameCheck};
+use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -83,4 +84,24 @@ async fn a_finished_vm_says_how_to_go_to_it_and_every_request_has_a_report() {
     }
     let none = server.get(&format!("/ui/requests/{failed}/finished")).await;
     assert_eq!(none.status, 404);
+}
+
+#[tokio::test]
+async fn a_page_is_in_the_language_that_its_reader_asks_for_and_the_api_in_english() {
+    let world = World::new().await;
+    let server = world.server().await;
+    for (wish, tag, heading) in [
+        (None, "en", "Requests"),
+        (Some("de-DE,de;q=0.9,en;q=0.8"), "de", "Anforderungen"),
+        (Some("fr"), "en", "Requests"),
+        (Some("en;q=0,*"), "de", "Anforderungen"),
+    ] {
+        let wish: Vec<_> = wish.map(|wish| ("accept-language", wish)).into_iter().collect();
+        let page = server.send(Method::GET, "/", &wish, "").await;
+        let text = page.body;
+        assert!(text.contains(&format!("<html lang=\"{tag}\"")), "{wish:?}: {text}");
+        assert!(text.contains(&format!("<h1>{heading}</h1>")), "{wish:?}: {text}");
+        let vary = page.headers.get_all("vary").iter();
+        assert!(vary.into_iter().any(|vary| vary.to_str().unwrap().contains("accept-language")));
+    }
 }
