@@ -62,7 +62,7 @@ mod words;
 #[cfg(feature = "ssr")]
 pub use app::App;
 #[cfg(feature = "ssr")]
-pub use shell::shell;
+pub use shell::{SIGN, shell};
 
 /// Lets the islands take over what the server rendered of them.
 #[cfg(feature = "hydrate")]

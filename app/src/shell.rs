@@ -7,10 +7,16 @@ use leptos_meta::MetaTags;
 
 use crate::{App, words::Words};
 
-/// The name's sign, as an icon of the browser's tab. Inline, so that it needs no file.
-const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E\
-    %3Cpath d='M12 2.6a9.4 9.4 0 1 1-8.2 4.8' fill='none' stroke='%235a7bd8' stroke-width='2.6' stroke-linecap='round'/%3E\
-    %3Ccircle cx='12' cy='12' r='3.8' fill='%235a7bd8'/%3E%3C/svg%3E";
+/// The name's sign, an SVG document.
+pub const SIGN: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'>\
+    <path d='M12 2.6a9.4 9.4 0 1 1-8.2 4.8' fill='none' stroke='#5a7bd8' stroke-width='2.6' stroke-linecap='round'/>\
+    <circle cx='12' cy='12' r='3.8' fill='#5a7bd8'/></svg>";
+
+/// The sign as an icon of the browser's tab. Inline, so that a page needs no file for it.
+fn icon() -> String {
+    let escaped = SIGN.replace('<', "%3C").replace('>', "%3E").replace('#', "%23");
+    format!("data:image/svg+xml,{escaped}")
+}
 
 /// The document: head, style sheet, scripts, app.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -22,7 +28,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
-                <link rel="icon" href=ICON/>
+                <link rel="icon" href=icon()/>
                 <link rel="stylesheet" href=format!("/{}/{}.css", options.site_pkg_dir, options.output_name)/>
                 <HydrationScripts options islands=true/>
                 <MetaTags/>

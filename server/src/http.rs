@@ -136,6 +136,7 @@ pub fn router(state: AppState) -> Router {
         .route("/readyz", get(health::ready))
         .merge(metrics)
         .nest("/api", api(&state))
+        .route("/favicon.ico", get(favicon))
         .nest_service("/pkg", files(&state))
         .merge(pages)
         .with_state(state)
@@ -226,6 +227,13 @@ async fn page_errors(request: Request, next: Next) -> Response {
         }
         None => response,
     }
+}
+
+/// The icon that a browser asks for by itself where a document names none: a report, or JSON.
+async fn favicon() -> impl IntoResponse {
+    let headers =
+        [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "max-age=86400")];
+    (headers, app::SIGN)
 }
 
 /// The page's script, WebAssembly and style. Their names do not change with their content, so a browser
