@@ -34,7 +34,7 @@ pub(crate) fn SummaryOfErrors(
         view! {
             <div class="errors" role="group" aria-labelledby="errors-title" tabindex="-1" autofocus node_ref=summary>
                 <h2 id="errors-title">{title}</h2>
-                {problem.map(|problem| view! { <p>{problem}</p> })}
+                {problem.map(|problem| view! { <p>{words.told(&problem)}</p> })}
                 <ul>{wrong.into_iter().map(line).collect_view()}</ul>
             </div>
         }

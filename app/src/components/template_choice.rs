@@ -61,7 +61,9 @@ pub(crate) fn TemplateChoice(
             }
         }
     };
-    let problem = problem.or_else(|| templates.is_empty().then(|| words.no_templates().to_owned()));
+    let problem = problem
+        .map(|problem| words.told(&problem))
+        .or_else(|| templates.is_empty().then(|| words.no_templates().to_owned()));
     view! {
         <fieldset class="choices" data-invalid=has_error.then_some("")>
             <legend>{words.template()}</legend>

@@ -36,10 +36,9 @@ pub(crate) fn RequestForm(
     /// What the server knows about it.
     form: NewRequestForm,
 ) -> impl IntoView {
-    let words = Words::of_page();
     let NewRequestForm { draft, errors, problem, templates, templates_problem, .. } = form;
     let NewRequestForm { foresight: Foresight { ahead, usual }, site, .. } = form;
-    let (viewer, is_sent) = (Viewer::of_island(), RwSignal::new(false));
+    let (viewer, words, is_sent) = (Viewer::of_island(), Words::of_page(), RwSignal::new(false));
     // A browser may show the page again as it was left, with the button as it was.
     #[cfg(feature = "hydrate")]
     on_cleanup({
@@ -63,8 +62,6 @@ pub(crate) fn RequestForm(
         }
     };
     let limits = Limits::of(words, &site);
-    let problem = problem.map(|problem| words.told(&problem));
-    let templates_problem = templates_problem.map(|problem| words.told(&problem));
     let error = |field: &str| message(words, &errors, field);
     let memory_hint = Signal::derive(move || {
         let typed = memory.get().trim().parse::<u32>().ok().filter(|mib| *mib > 0);

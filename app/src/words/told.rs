@@ -77,8 +77,11 @@ const WHOLE: &[(&str, &str)] = &[
     ("simulated vCenter", "simuliertes vCenter"),
 ];
 
-/// Sentences with something between what is known: its beginning, its end, and the same in German.
-const AROUND: &[((&str, &str), (&str, &str))] = &[
+/// What stands before and after something that changes.
+type Around = (&'static str, &'static str);
+
+/// Sentences with something between what is known, and the same in German.
+const AROUND: &[(Around, Around)] = &[
     (("may have at most ", " characters"), ("darf höchstens ", " Zeichen haben")),
     (("must be a multiple of ", " MiB"), ("muss ein Vielfaches von ", " MiB sein")),
     (("must be in the network of ", ""), ("muss im Netz von ", " liegen")),
