@@ -34,7 +34,7 @@ pub(crate) fn Frame(
             </a>
             <nav class="frame-nav" aria-label=words.main_ways()>
                 <a href="/" aria-current=at_list>{words.requests()}</a>
-                <a href="/requests/new" aria-current=at_form>{words.new_request()}</a>
+                <a href="/requests/new" aria-current=at_form>{words.new_request_briefly()}</a>
                 <a href="/insights" aria-current=at_insights>{words.insights()}</a>
             </nav>
             {vcenter}

@@ -144,6 +144,8 @@ labels! {
     requests: "Requests", "Anforderungen";
     /// The way to the form.
     new_request: "New request", "Neue Anforderung";
+    /// The same beside other ways, where there is little room.
+    new_request_briefly: "New request", "Neu";
     /// An empty list that is filtered.
     no_request_like_that: "No request is like that.", "Keine Anforderung passt dazu.";
     /// The numbers of the list.
