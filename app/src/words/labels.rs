@@ -129,9 +129,9 @@ labels! {
     /// Stops it.
     film_pause: "Pause", "Anhalten";
     /// One event back.
-    film_back: "Event before", "Voriges Ereignis";
+    film_back: "Event before", "Zurück";
     /// One event on.
-    film_on: "Next event", "Nächstes Ereignis";
+    film_on: "Next event", "Weiter";
     /// What the page is for.
     film_meaning:
         "This provisioning as it went, event by event, with what was told of the time left at each.",
