@@ -2,14 +2,13 @@
 //!
 //! Answered from the journal itself, so that whoever asks any server after a write sees that write.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use super::breaker::VcenterOutage;
-use super::feed::{BoardReader, Feed, Subscription, Unnumbered};
+use super::feed::{Feed, Subscription, Unnumbered};
 use super::vcenter::CurrentVcenter;
 use super::vcenter_health::VcenterHealth;
 use crate::domain::estimate::{Learned, Position, Told};
@@ -17,32 +16,23 @@ use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{RequestId, VcenterId, Viewer};
 use crate::domain::ports::clock::Clock;
 use crate::domain::ports::event_store::{EventStore, StoreError};
-use crate::domain::ports::journal_tail::Horizon;
 use crate::domain::ports::progress::{
-    ProgressRepository, RequestFilter, RequestRow, Since, StoredEvent, Tally,
+    ProgressRepository, RequestFilter, RequestRow, StoredEvent, Tally,
 };
 use crate::domain::ports::vsphere::VmTemplate;
 use crate::domain::spec::VmSpec;
 use crate::domain::stage::VmProvisioningStage as Stage;
-use crate::domain::timeline::{StageTimes, Timeline};
+use crate::domain::timeline::Timeline;
 use crate::domain::vm::VmStatus;
 
-/// How many events a reader of the board that comes back is told again: some 3 MiB, and more than happens
-/// in a minute's outage. One that has missed more reads the list anew, which is less.
-const MISSED_EVENTS_MAX: u32 = 1_000;
+mod missed;
+mod rank;
 
-/// How many earlier requests a finished one is compared with: as many as the estimate learns from.
-const RANK_RUNS_MAX: u32 = 200;
-
-/// With fewer a comparison says nothing.
-const RANK_RUNS_MIN: u32 = 5;
+pub use missed::Missed;
+pub use rank::Rank;
 
 /// How many kinds of requests are counted: seven statuses of a hundred templates, and some more.
 const TALLIES_MAX: u32 = 1_000;
-
-/// How many transactions before its horizon a reader is told again. After a crash PostgreSQL may give a
-/// number again that only a transaction had which came to nothing, and horizons were told above it.
-const OVERLAP_TRANSACTIONS: u64 = 64;
 
 /// Answers questions about requests. Every method shows only what the viewer may see.
 #[derive(Debug)]
@@ -66,35 +56,6 @@ pub struct ProgressNow {
     pub told: Told,
     /// Why nothing moves, beyond what the timeline says.
     pub hold: Option<Hold>,
-}
-
-/// What a reader of the board has missed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Missed {
-    /// These frames, each request's in order; some of them it may have had.
-    Frames(Vec<Bytes>),
-    /// More than is told again: it must read the list anew.
-    TooMuch,
-    /// It has seen more than there is: that was another journal.
-    Unknown,
-}
-
-/// How a finished request compares with earlier ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rank {
-    /// How many of them took longer, in percent, rounded down.
-    pub faster_than_percent: u32,
-    /// How many they are.
-    pub runs: u32,
-}
-
-impl Rank {
-    fn of(own_ms: u64, others_ms: &[u64]) -> Option<Self> {
-        let runs = u32::try_from(others_ms.len()).ok().filter(|runs| *runs >= RANK_RUNS_MIN)?;
-        let slower = others_ms.iter().filter(|other| **other > own_ms).count();
-        let percent = 100 * slower / others_ms.len();
-        Some(Self { faster_than_percent: u32::try_from(percent).ok()?, runs })
-    }
 }
 
 /// Why nothing moves, beyond what the journal says.
@@ -175,23 +136,6 @@ impl ProgressQuery {
     /// [`StoreError`].
     pub async fn waiting(&self) -> Result<u32, StoreError> {
         self.repository.waiting().await
-    }
-
-    /// How this finished request compares with those of its template that were finished before it; `None`
-    /// while there are too few to compare with.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn rank(&self, timeline: &Timeline) -> Result<Option<Rank>, StoreError> {
-        let (Some(vcenter), Some(ended_at)) = (&timeline.vcenter, timeline.ended_at) else {
-            return Ok(None);
-        };
-        let stages = timeline.stages.iter();
-        let own: u64 = stages.filter_map(StageTimes::duration_ms).sum();
-        let template = &timeline.spec.template;
-        let others = self.repository.totals(vcenter, template, ended_at, RANK_RUNS_MAX).await?;
-        Ok(Rank::of(own, &others))
     }
 
     /// How many requests there are, by status, template and owner.
@@ -359,61 +303,6 @@ impl ProgressQuery {
         self.feed.look_for(watch, seq).await
     }
 
-    /// Watches all requests that this viewer may see, from now on.
-    pub async fn board(&self, viewer: &Viewer) -> BoardReader {
-        self.feed.board(viewer.clone()).await
-    }
-
-    /// Where to go on from for whoever reads the list of requests after this.
-    pub async fn horizon(&self) -> Horizon {
-        self.feed.horizon().await
-    }
-
-    /// What a reader of the board has missed that saw everything below `horizon`: it goes to the end of
-    /// the log first, so that nothing falls in between.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn missed(
-        &self,
-        viewer: &Viewer,
-        reader: &mut BoardReader,
-        horizon: &Horizon,
-    ) -> Result<Missed, StoreError> {
-        reader.go_to_end();
-        let from = horizon.earlier_by(OVERLAP_TRANSACTIONS);
-        let events = match self.repository.events_since(viewer, &from, MISSED_EVENTS_MAX).await? {
-            Since::Events(events) => events,
-            Since::TooMany => return Ok(Missed::TooMuch),
-            Since::Beyond => return Ok(Missed::Unknown),
-        };
-        let mut wanted: HashMap<RequestId, u32> = HashMap::new();
-        for (request, seq) in events {
-            // From the first one on: a request's events have no hole.
-            wanted.entry(request).or_insert(seq);
-        }
-        let requests: Vec<RequestId> = wanted.keys().copied().collect();
-        let mut frames = Vec::new();
-        for (request, events) in self.repository.journals(&requests).await? {
-            let Some((first, rest)) = events.split_first() else { continue };
-            let Some(mut timeline) = Timeline::begin(request, first) else { continue };
-            if !viewer.may_see(&timeline.owner) {
-                continue;
-            }
-            let from = wanted.get(&request).copied().unwrap_or_default();
-            for (index, event) in std::iter::once(first).chain(rest).enumerate() {
-                if index > 0 {
-                    timeline.apply(event);
-                }
-                if event.seq >= from {
-                    frames.push(self.feed.board_frame(&timeline, event, horizon));
-                }
-            }
-        }
-        Ok(Missed::Frames(frames))
-    }
-
     /// Whether PostgreSQL answers.
     ///
     /// # Errors
@@ -477,21 +366,5 @@ impl ProgressQuery {
     fn other_vcenter(&self, timeline: &Timeline, theirs: Option<&VcenterId>) -> Option<Hold> {
         let ours = self.vcenter.known()?;
         (*theirs? != ours && !timeline.status.has_ended()).then_some(Hold::OtherVcenter)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_finished_request_is_compared_with_enough_earlier_ones_only() {
-        assert_eq!(Rank::of(1, &[2, 2, 2, 2]), None);
-        let others = [10, 20, 30, 40, 50];
-        for (own_ms, faster_than_percent) in [(5, 100), (10, 80), (35, 40), (50, 0), (99, 0)] {
-            let expected = Some(Rank { faster_than_percent, runs: 5 });
-            assert_eq!(Rank::of(own_ms, &others), expected, "{own_ms}");
-        }
-        assert_eq!(Rank::of(1, &[0, 2, 2, 2, 2, 2]).map(|rank| rank.faster_than_percent), Some(83));
     }
 }

@@ -185,6 +185,8 @@ async fn a_name_and_a_uuid_are_taken_once() {
     // The first is still being made when the others ask.
     vcsim.slow_tasks(std::time::Duration::from_millis(300)).await;
     let first = client.clone_vm(&spec, DEADLINE).await;
+    // They are found out at their end, which must be after that of the first.
+    vcsim.slow_tasks(std::time::Duration::from_secs(3)).await;
     let same_name = CloneSpec { instance_uuid: Uuid::from_u128(7), ..spec.clone() };
     let same_name = client.clone_vm(&same_name, DEADLINE).await;
     let same_uuid = CloneSpec { name: "web-2".to_owned(), ..spec.clone() };
