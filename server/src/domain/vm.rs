@@ -157,14 +157,22 @@ pub fn decide(state: &VmAggregate, command: Command) -> Result<Vec<VmEvent>, Dec
 fn decide_cancel(vm: &RequestedVm, by: Owner) -> Result<Vec<VmEvent>, DecideError> {
     let requested = VmEvent::VmProvisioningCancelRequested { by };
     match vm.status {
-        // Nothing can have been made yet.
-        VmStatus::Queued if !vm.leftovers => Ok(vec![requested, VmEvent::VmProvisioningCancelled]),
+        VmStatus::Queued | VmStatus::Provisioning if nothing_was_made(vm) => {
+            Ok(vec![requested, VmEvent::VmProvisioningCancelled])
+        }
         // What needs attention is cancelled to have its removal tried again: with nothing left
         // (somebody has removed it by hand), that ends well.
         VmStatus::Queued | VmStatus::Provisioning | VmStatus::NeedsAttention => Ok(vec![requested]),
         VmStatus::Undoing | VmStatus::Cancelled => Ok(Vec::new()),
         status @ (VmStatus::Ready | VmStatus::Failed) => Err(DecideError::WrongStatus(status)),
     }
+}
+
+/// Whether there can be nothing to undo. The intent to clone is recorded before the clone: without it
+/// nothing can have been made, and nothing is there but what an earlier attempt may have left. Whoever is
+/// about to record it finds that the journal has moved.
+fn nothing_was_made(vm: &RequestedVm) -> bool {
+    vm.stage == Stage::Created && !vm.leftovers
 }
 
 /// What a person's wish to try again means.
@@ -209,9 +217,7 @@ fn decide_work(vm: &RequestedVm, command: Command) -> Result<Vec<VmEvent>, Decid
                 (_, reached) => reached,
             };
             let failure = Failure { stage, code, reason, retryable };
-            // The intent to clone is recorded before the clone: without it nothing can have been
-            // made, and there is nothing to undo but what an earlier attempt may have left.
-            if vm.stage == Stage::Created && !vm.leftovers {
+            if nothing_was_made(vm) {
                 VmEvent::VmProvisioningFailed { failure }
             } else {
                 VmEvent::VmProvisioningUndoStarted { failure }
