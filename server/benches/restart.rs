@@ -171,6 +171,7 @@ async fn another_takes_over() {
         let path = server.ask(&format!("vm-{number}")).await;
         wait_for_event(server.address, &path, r#""currentStage":"CLONING""#).await;
         let next = Program::start(folder.path(), &settings);
+        next.wait_until_ready().await;
         let told = tokio::spawn(wait_for_resumed(next.address, path));
         let killed = Instant::now();
         server.end(Signal::SIGKILL);

@@ -57,13 +57,48 @@ pub struct TrueRun {
     /// When half of each stage's usual time has passed, and its 95th percentile, in this world.
     pub half_ms: [u64; STAGES],
     pub p95_ms: [u64; STAGES],
+    /// Unknown of a run that was recorded.
+    pub odds: Option<Odds>,
+}
+
+/// What decides how long the stages of one run take.
+#[derive(Debug, Clone, Copy)]
+pub struct Odds {
+    median_ms: [f64; STAGES],
+    spreads: [f64; STAGES],
+    heavy_tail: bool,
+}
+
+impl Odds {
+    /// How long a stage takes this time, in milliseconds.
+    pub fn draw(&self, chance: &mut Chance, stage: usize) -> f64 {
+        let mut ms = self.median_ms[stage] * (self.spreads[stage] * chance.normal()).exp();
+        if self.heavy_tail {
+            if stage == NETWORK && chance.happens(0.3) {
+                ms *= 4.0;
+            }
+            if stage == CLONING && chance.happens(0.1) {
+                // Pareto: no longest one.
+                ms *= chance.part().powf(-0.6);
+            }
+        }
+        ms
+    }
 }
 
 impl TrueRun {
     /// One that was recorded: asked is when it is entered, at its half and shortly before its end.
     pub fn recorded(template: u32, size: u32, stages_ms: [u64; STAGES]) -> Self {
         let part = |parts: u64| stages_ms.map(|ms| ms * parts / 20);
-        Self { template, size, stages_ms, failed: None, half_ms: part(10), p95_ms: part(19) }
+        Self {
+            template,
+            size,
+            stages_ms,
+            failed: None,
+            half_ms: part(10),
+            p95_ms: part(19),
+            odds: None,
+        }
     }
 }
 
@@ -126,19 +161,8 @@ fn one(
     median: [f64; STAGES],
     spreads: [f64; STAGES],
 ) -> TrueRun {
-    let stages_ms = std::array::from_fn(|stage| {
-        let mut ms = median[stage] * (spreads[stage] * chance.normal()).exp();
-        if scenario == Scenario::HeavyTail {
-            if stage == NETWORK && chance.happens(0.3) {
-                ms *= 4.0;
-            }
-            if stage == CLONING && chance.happens(0.1) {
-                // Pareto: no longest one.
-                ms *= chance.part().powf(-0.6);
-            }
-        }
-        whole(ms)
-    });
+    let odds = Odds { median_ms: median, spreads, heavy_tail: scenario == Scenario::HeavyTail };
+    let stages_ms = std::array::from_fn(|stage| whole(odds.draw(chance, stage)));
     let failed = chance.happens(0.05).then(|| {
         let stage = 1 + chance.one_of(4) as usize;
         (stage, whole(chance.part() * median[stage]))
@@ -155,6 +179,7 @@ fn one(
         failed,
         half_ms: std::array::from_fn(|stage| whole(median[stage] / 2.0)),
         p95_ms: std::array::from_fn(|stage| whole(median[stage] * tail(stage))),
+        odds: Some(odds),
     }
 }
 

@@ -6,13 +6,16 @@ use super::histories::TrueRun;
 /// Whose estimates are compared, ours first.
 pub const NAMES: [&str; 4] = ["ours", "plain average", "Coder", "Argo"];
 
+/// The place of the one who knows the world, after those.
+pub const ALL_KNOWING: usize = NAMES.len();
+
 /// When it was said.
 pub const KINDS: [&str; 3] = ["stage entered", "half of it", "95th percentile"];
 
 /// What was said and what was true, for each forecaster.
 #[derive(Debug, Clone, Default)]
 pub struct Score {
-    cases: Vec<([Said; 4], f64, usize)>,
+    cases: Vec<([Option<Said>; ALL_KNOWING + 1], f64, usize)>,
 }
 
 /// The figures of one forecaster.
@@ -29,7 +32,8 @@ pub struct Figures {
 
 impl Score {
     /// Lets all forecasters go through a world. Asked is whenever all of them have something to say.
-    pub fn replay(runs: &[TrueRun]) -> Self {
+    /// The one who knows the world is asked with so many draws; with none, not at all.
+    pub fn replay(runs: &[TrueRun], draws: usize) -> Self {
         let mut past = Past::default();
         let mut score = Self::default();
         for &run in runs {
@@ -42,9 +46,12 @@ impl Score {
                         forecasters::coder(&past, run.template, moment),
                         forecasters::argo(&past, run.template, moment),
                     ];
-                    if let [Some(ours), Some(average), Some(coder), Some(argo)] = all {
+                    if all.iter().all(Option::is_some) {
                         let left = forecasters::really_left(&run, moment);
-                        score.cases.push(([ours, average, coder, argo], left, kind));
+                        let [ours, average, coder, argo] = all;
+                        let best = run.odds.filter(|_| draws > 0);
+                        let best = best.map(|odds| forecasters::all_knowing(&odds, draws, moment));
+                        score.cases.push(([ours, average, coder, argo, best], left, kind));
                     }
                 }
             }
@@ -62,7 +69,7 @@ impl Score {
         let wanted = self.cases.iter().filter(|(_, _, at)| kind.is_none_or(|kind| kind == *at));
         let (mut errors, mut pinball, mut within) = (Vec::new(), 0.0, 0.0);
         for (said, left, _) in wanted {
-            let [low, middle, high] = said[who];
+            let Some([low, middle, high]) = said[who] else { continue };
             errors.push((middle - left).abs());
             pinball += [(low, 0.1), (middle, 0.5), (high, 0.9)]
                 .into_iter()

@@ -76,8 +76,25 @@ impl Program {
         self.child.id()
     }
 
-    /// Asks for a VM; returns the path of its stream.
+    /// Waits until it can work: over a shared PostgreSQL it answers before the schema is there.
+    pub async fn wait_until_ready(&self) {
+        let address = self.address;
+        let request =
+            format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let answer = exchange(address, &request).await;
+            if answer.starts_with("HTTP/1.1 200") {
+                return;
+            }
+            assert!(Instant::now() < give_up, "{answer}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Asks for a VM as soon as it is ready; returns the path of its stream.
     pub async fn ask(&self, name: &str) -> String {
+        self.wait_until_ready().await;
         let address = self.address;
         let body =
             format!(r#"{{"name":"{name}","template":"ubuntu-24.04","cpus":2,"memoryMib":4096}}"#);
@@ -86,19 +103,9 @@ impl Program {
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
-        let give_up = Instant::now() + PATIENCE;
-        loop {
-            let mut connection = TcpStream::connect(address).await.expect("a connection");
-            connection.write_all(request.as_bytes()).await.expect("a request");
-            let mut answer = String::new();
-            connection.read_to_string(&mut answer).await.expect("an answer");
-            if let Some((_, rest)) = answer.split_once("\"events\":\"") {
-                return rest.split('"').next().expect("its end").to_owned();
-            }
-            // Over a shared PostgreSQL it answers before the schema is there.
-            assert!(answer.starts_with("HTTP/1.1 503") && Instant::now() < give_up, "{answer}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let answer = exchange(address, &request).await;
+        let (_, rest) = answer.split_once("\"events\":\"").expect(&answer);
+        rest.split('"').next().expect("its end").to_owned()
     }
 
     /// Ends it by a signal, and waits until it is gone.
@@ -107,4 +114,13 @@ impl Program {
         kill(pid, signal).expect("it is there");
         self.child.wait().expect("its end");
     }
+}
+
+/// Sends a request and reads the whole answer.
+async fn exchange(address: SocketAddr, request: &str) -> String {
+    let mut connection = TcpStream::connect(address).await.expect("a connection");
+    connection.write_all(request.as_bytes()).await.expect("a request");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.expect("an answer");
+    answer
 }

@@ -23,7 +23,7 @@ fn the_range_holds_and_nobody_elses_estimate_is_nearly_as_good() {
     for scenario in Scenario::ALL {
         let mut of_scenario = Score::default();
         for seed in SEEDS {
-            of_scenario.add(Score::replay(&histories::runs(scenario, seed, RUNS)));
+            of_scenario.add(Score::replay(&histories::runs(scenario, seed, RUNS), 0));
         }
         let held = of_scenario.figures(0, None).coverage;
         assert!((0.70..0.88).contains(&held), "{}: the range held in {held}", scenario.label());

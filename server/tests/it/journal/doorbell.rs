@@ -19,6 +19,10 @@ async fn many_rings_at_once_are_one_and_a_later_one_is_heard_too() {
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(doorbell.clone().run(shutdown.clone()));
     in_time("the first look", look.notified()).await;
+    let looks_elsewhere = Arc::new(Notify::new());
+    let elsewhere = PgDoorbell::new(database.pool.clone(), Arc::clone(&looks_elsewhere));
+    let listening = tokio::spawn(elsewhere.run(shutdown.clone()));
+    in_time("the first look elsewhere", looks_elsewhere.notified()).await;
     let mut other = PgListener::connect_with(&database.pool).await.expect("a connection");
     other.listen(CHANNEL).await.expect("a channel");
 
@@ -28,8 +32,8 @@ async fn many_rings_at_once_are_one_and_a_later_one_is_heard_too() {
         for _ in 0..1_000 {
             doorbell.ring();
         }
-        in_time("the own ring", look.notified()).await;
-        in_time("the ring elsewhere", other.recv()).await.expect("a notification");
+        in_time("the look elsewhere", looks_elsewhere.notified()).await;
+        in_time("the ring", other.recv()).await.expect("a notification");
     }
     sqlx::query("select pg_notify($1, 'the end')")
         .bind(CHANNEL)
@@ -42,6 +46,11 @@ async fn many_rings_at_once_are_one_and_a_later_one_is_heard_too() {
     }
     // One is under way when the others come, and these are one together.
     assert!(more <= BURSTS, "{more} rings more than one for each burst");
+    // All own rings have come before this one, and the end is none of them.
+    in_time("the look at the end", look.notified()).await;
+    let looked_again = tokio::time::timeout(std::time::Duration::ZERO, look.notified()).await;
+    assert!(looked_again.is_err(), "nobody looks for what they have written themselves");
     shutdown.cancel();
     in_time("the doorbell's end", running).await.expect("no panic");
+    in_time("the other one's end", listening).await.expect("no panic");
 }
