@@ -39,6 +39,7 @@ mod listen;
 mod page;
 mod storage;
 pub mod vsphere;
+mod waits;
 
 use capacity::places;
 use listen::listen;
@@ -46,6 +47,7 @@ use page::{machine_links, site_dir};
 use storage::Storage;
 pub use storage::WritePorts;
 use vsphere::Vsphere;
+pub use waits::Waits;
 
 /// How long is waited before PostgreSQL is tried again at the start.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
@@ -77,21 +79,20 @@ impl Server {
     ///
     /// One line (with its causes) that names what is wrong and says what to do.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        Self::start_with(config, serve::STALLED_MAX, vsphere::connect).await
+        Self::start_with(config, Waits::default(), vsphere::connect).await
     }
 
-    /// The same with a vCenter of the caller's, whose port `connect` puts together, and another limit
-    /// for peers that take nothing.
+    /// The same with a vCenter of the caller's, whose port `connect` puts together, and other waits.
     ///
     /// # Errors
     ///
     /// As [`start`](Self::start), and what `connect` says.
     pub async fn start_with(
         config: Config,
-        stalled_max: Duration,
+        waits: Waits,
         connect: impl FnOnce(&Config) -> anyhow::Result<Vsphere>,
     ) -> anyhow::Result<Self> {
-        Self::start_between(config, stalled_max, connect, |ports| ports).await
+        Self::start_between(config, waits, connect, |ports| ports).await
     }
 
     /// The same with something of the caller's between the server and what it writes to: `between`
@@ -102,7 +103,7 @@ impl Server {
     /// As [`start_with`](Self::start_with).
     pub async fn start_between(
         config: Config,
-        stalled_max: Duration,
+        waits: Waits,
         connect: impl FnOnce(&Config) -> anyhow::Result<Vsphere>,
         between: impl FnOnce(WritePorts) -> WritePorts,
     ) -> anyhow::Result<Self> {
@@ -148,7 +149,7 @@ impl Server {
             }
         }
         parts.announce(address);
-        server.tasks.spawn(parts.run(listener, stalled_max));
+        server.tasks.spawn(parts.run(listener, waits));
         Ok(server)
     }
 
@@ -357,8 +358,9 @@ impl Parts {
     }
 
     /// Runs until the shutdown.
-    async fn run(self, listener: TcpListener, stalled_max: Duration) {
+    async fn run(self, listener: TcpListener, waits: Waits) {
         let router = router(self.state.clone());
+        let Waits { stalled_max, look_interval } = waits;
         let limits = Limits { connections_max: self.connections_max, stalled_max };
         let web = serve::run(listener, router, limits, self.shutdown.clone());
         let work = async {
@@ -371,6 +373,7 @@ impl Parts {
                     Arc::clone(&self.saga.driving),
                     self.storage.tail.clone(),
                     Arc::clone(&self.storage.look),
+                    look_interval,
                     self.shutdown.clone(),
                 ),
                 self.storage.doorbell.clone().run(self.shutdown.clone()),

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use server::application::feed::tail::LOOK_INTERVAL;
 use server::application::feed::{Feed, tail};
 use server::application::insights::Insights;
 use server::application::journal::{Journal, OpenRequest};
@@ -177,13 +178,9 @@ pub async fn compose(config: &Config, pool: &PgPool, folder: &Path, rings: bool)
         site_dir: folder.to_owned(),
     };
     let address = serve(state).await;
-    tokio::spawn(tail::run(
-        feed,
-        Arc::new(Driving::default()),
-        journal_tail,
-        look,
-        shutdown.clone(),
-    ));
+    let driving = Arc::default();
+    let tail = tail::run(feed, driving, journal_tail, look, LOOK_INTERVAL, shutdown.clone());
+    tokio::spawn(tail);
     tokio::spawn(doorbell.run(shutdown.clone()));
     let leases = PgLeases::new(pool.clone());
     Parts { address, journal, requests, leases, store, shutdown }

@@ -15,7 +15,7 @@ use crate::domain::ports::journal_tail::{Horizon, JournalTail};
 
 /// How often the tail is looked at even if nothing announced anything: the longest that an event whose
 /// publish was lost is late.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+pub const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long one look may take before it counts as failed.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
@@ -38,20 +38,21 @@ struct Tailer {
 
 /// Looks at the journal's tail until `shutdown`.
 ///
-/// It looks whenever `rung` says so, and at every [`LOOK_INTERVAL`] anyway.
+/// It looks whenever `rung` says so, and at every `interval` ([`LOOK_INTERVAL`]) anyway.
 /// What it sees is told to the feed, and to those who drive a request here.
 pub async fn run(
     feed: Arc<Feed>,
     driving: Arc<Driving>,
     tail: Arc<dyn JournalTail>,
     rung: Arc<Notify>,
+    interval: Duration,
     shutdown: CancellationToken,
 ) {
     let mut tailer = Tailer { feed, driving, tail, horizon: None, compared: None };
     let mut told = None;
     let wait = || async {
         // It does not matter which of both it was.
-        tokio::time::timeout(LOOK_INTERVAL, rung.notified()).await.ok();
+        tokio::time::timeout(interval, rung.notified()).await.ok();
     };
     // The first look is at once: until then nobody knows where the journal ends.
     rung.notify_one();

@@ -16,11 +16,11 @@ use crate::support::postgres::TestDatabase;
 use crate::support::process::Program;
 use crate::support::server::TEMPLATE;
 
-/// Short, so that a takeover comes soon.
-const LEASE: &str = "2s";
+/// Short, so that a takeover comes soon, and long enough for a machine that has much else to do.
+const LEASE: &str = "4s";
 
 /// Longer than a lease, so that the takeover finds the task running.
-const TASK_TIME: Duration = Duration::from_secs(6);
+const TASK_TIME: Duration = Duration::from_secs(10);
 
 async fn start(database: &TestDatabase, vcenter: &Vcsim, folder: &Path) -> Program {
     let connection = vcenter.settings();

@@ -10,9 +10,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use app::api::Status;
-use server::bootstrap::Server;
+use server::bootstrap::{Server, Waits};
 use server::config::Config;
-use server::http::serve::STALLED_MAX;
 use server::infrastructure::vsphere::api::VcenterApi;
 use server::infrastructure::vsphere::simulated::{
     Failure, Operation, Script, SimulatedSettings, SimulatedVcenter,
@@ -105,7 +104,7 @@ async fn be_a_victim() {
     let watched = Arc::new(Watched::new(&points, vcenter));
     let server = Server::start_between(
         config,
-        STALLED_MAX,
+        Waits::default(),
         |config| Ok(connect(config, watched)),
         |ports| watch(&points, ports),
     );

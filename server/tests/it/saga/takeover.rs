@@ -104,7 +104,8 @@ async fn a_server_that_died_in_a_repeated_try_is_replaced_and_that_is_told() {
     world.script().fail(Operation::FindByInstanceUuid, 1, Failure::Unreachable);
     let killed = world.server().await;
     let id = killed.ask("a", TEMPLATE).await.id;
-    killed.stream(id).await.until_event("retry").await;
+    let begin = format!("{}.0", killed.epoch(id).await);
+    killed.stream_after(id, &begin).await.until_event("retry").await;
     let mut pause = world.script().pause_at(Operation::FindByInstanceUuid);
     in_time("the second try", pause.reached()).await;
     killed.kill();

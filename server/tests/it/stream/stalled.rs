@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use server::bootstrap::Waits;
 use server::infrastructure::vsphere::simulated::Operation;
 use socket2::{Domain, Socket, Type};
 use tokio::io::AsyncWriteExt;
@@ -60,7 +61,8 @@ async fn stalled_reader(address: SocketAddr, id: Uuid, begin: &str) -> TcpStream
 async fn a_reader_that_stops_reading_is_cut_and_disturbs_nobody() {
     let world = World::new().await;
     let url = world.database.url();
-    let server = world.strict_server_at(&url, STALLED_MAX, &["--max-streams", "2"]).await;
+    let waits = Waits { stalled_max: STALLED_MAX, ..Waits::default() };
+    let server = world.server_that_waits(&url, waits, &["--max-streams", "2"]).await;
     server.ready().await;
     let mut pause = world.script().pause_at(Operation::Clone);
     let id = server.ask("a", TEMPLATE).await.id;

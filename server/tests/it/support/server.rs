@@ -6,10 +6,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use server::bootstrap::Server;
 use server::bootstrap::vsphere::Vsphere;
+use server::bootstrap::{Server, Waits};
 use server::config::Config;
-use server::http::serve::STALLED_MAX;
 use server::infrastructure::vsphere::adapter::{Deadlines, Pace, VsphereAdapter};
 use server::infrastructure::vsphere::api::VcenterApi;
 use server::infrastructure::vsphere::simulated::{
@@ -58,15 +57,15 @@ impl Site {
         TestServer::start(config, Arc::new(self.vcenter.clone())).await
     }
 
-    /// The same with another limit for peers that take nothing.
-    pub(crate) async fn strict_server_at(
+    /// The same with other waits.
+    pub(crate) async fn server_that_waits(
         &self,
         database_url: &str,
-        stalled_max: Duration,
+        waits: Waits,
         settings: &[&str],
     ) -> TestServer {
         let config = self.config(database_url, settings);
-        TestServer::start_with(config, stalled_max, Arc::new(self.vcenter.clone())).await
+        TestServer::start_with(config, waits, Arc::new(self.vcenter.clone())).await
     }
 
     fn config(&self, database_url: &str, settings: &[&str]) -> Config {
@@ -190,13 +189,13 @@ impl Deref for TestServer {
 impl TestServer {
     /// A server over any vCenter.
     pub(crate) async fn start(config: Config, vcenter: Arc<dyn VcenterApi>) -> Self {
-        Self::start_with(config, STALLED_MAX, vcenter).await
+        Self::start_with(config, Waits::default(), vcenter).await
     }
 
-    /// The same with another limit for peers that take nothing.
+    /// The same with other waits.
     pub(crate) async fn start_with(
         config: Config,
-        stalled_max: Duration,
+        waits: Waits,
         vcenter: Arc<dyn VcenterApi>,
     ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -204,8 +203,7 @@ impl TestServer {
             .enable_all()
             .build()
             .expect("a runtime");
-        let start =
-            Server::start_with(config, stalled_max, move |config| Ok(connect(config, vcenter)));
+        let start = Server::start_with(config, waits, move |config| Ok(connect(config, vcenter)));
         let started = in_time("the server's start", runtime.spawn(start)).await;
         let server = started.expect("no panic").unwrap_or_else(|error| panic!("{error:#}"));
         let address = server.address();
