@@ -34,6 +34,8 @@ pub(super) struct Questions {
     /// Rows that nothing was heard of for a while, since a stream cannot be had.
     pub(super) stale: VecDeque<Uuid>,
     is_asking_for_rows: bool,
+    /// How many rows lay above what was in view when the queue was asked for.
+    asked_above: usize,
 }
 
 impl Questions {
@@ -110,6 +112,7 @@ fn ask_for_rows(stream: &Shared) {
         if inner.handlers.is_none() {
             return;
         }
+        inner.questions.is_queue_old |= rows.is_none();
         for listed in rows.into_iter().flatten() {
             inner.keep(listed);
         }
@@ -142,12 +145,22 @@ impl Stream {
         }
         let stale = self.questions.stale.len().min(ASKED_ROWS_MAX);
         let mut ids: Vec<Uuid> = self.questions.stale.drain(..stale).collect();
-        let is_due = self.ticks.is_multiple_of(TICKS_PER_QUEUE) && self.questions.is_queue_old;
-        if ids.is_empty() && is_due && self.board.link.get_untracked() != Link::Offline {
-            self.questions.is_queue_old = false;
-            ids = self.board.queued((self.screen.rows_above)(), ASKED_ROWS_MAX);
+        let is_due = self.ticks.is_multiple_of(TICKS_PER_QUEUE);
+        if ids.is_empty() && is_due && self.can_be_answered() {
+            let above = (self.screen.rows_above)();
+            // Rows that have come into view meanwhile were not asked for.
+            let has_moved = std::mem::replace(&mut self.questions.asked_above, above) != above;
+            if std::mem::take(&mut self.questions.is_queue_old) || has_moved {
+                ids = self.board.queued(above, ASKED_ROWS_MAX);
+            }
         }
         self.questions.is_asking_for_rows = !ids.is_empty();
         (!ids.is_empty()).then_some(ids)
+    }
+
+    /// Whether the server is there, and its database too.
+    fn can_be_answered(&self) -> bool {
+        matches!(self.keeper.link(), Link::Live | Link::Polling)
+            && self.board.degraded.with_untracked(Option::is_none)
     }
 }
