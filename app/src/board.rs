@@ -2,7 +2,7 @@
 //!
 //! [`List`] starts as what the server rendered and takes every event by one pure function, [`RowView`] is
 //! what a row says at a moment: both can be tested without a browser. The browser's side is thin:
-//! `connection` owns the `EventSource`, `live` the signals. Events are taken once per frame of the screen,
+//! `connection` takes what the stream says, `live` owns the signals. Events are taken once per frame of the screen,
 //! and only the rows that have changed are drawn again.
 
 #[cfg(feature = "hydrate")]

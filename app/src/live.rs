@@ -4,9 +4,9 @@
 //! it can be tested without a browser. Two things hold: an event is taken once and in order, whatever
 //! a connection repeats; and nothing is ever invented here that the server did not say.
 //!
-//! The browser's side is thin: `connection` owns the `EventSource`, [`keeper::Keeper`] decides when to open it
-//! again, [`share::Follower`] whether another tab's is enough, `places` whether there is room for it, and
-//! [`clock::ServerClock`] says what time it is over there.
+//! The browser's side is thin: `connection` owns the `EventSource` of this page, and of the list's,
+//! [`keeper::Keeper`] decides when to open it again, [`share::Follower`] whether another tab's is enough,
+//! `places` whether there is room for it, and [`clock::ServerClock`] says what time it is over there.
 
 mod clock;
 #[cfg(feature = "hydrate")]
@@ -14,7 +14,7 @@ mod connection;
 mod keeper;
 mod message;
 #[cfg(feature = "hydrate")]
-pub(crate) mod places;
+mod places;
 mod share;
 #[cfg(feature = "hydrate")]
 mod vm;
@@ -26,11 +26,11 @@ mod tests;
 #[cfg(feature = "hydrate")]
 pub(crate) use clock::ServerClock;
 #[cfg(feature = "hydrate")]
-pub(crate) use connection::keep_true;
+pub(crate) use connection::{Answer, Asking, Heard, Page, Signs, connect, keep_true};
 pub(crate) use keeper::Link;
-#[cfg(feature = "hydrate")]
-pub(crate) use keeper::{Keeper, Stream as StreamTodo, Todo};
 pub(crate) use message::{EventId, Message};
+#[cfg(feature = "hydrate")]
+pub(crate) use share::Said;
 #[cfg(feature = "hydrate")]
 pub(crate) use vm::ask_for_vm;
 pub(crate) use watch::Watch;
@@ -75,7 +75,7 @@ impl LiveState {
         Self {
             estimate_as_of_ms: progress.server_time.map_or(0, Timestamp::epoch_ms),
             last: EventId::parse(&detail.last_event_id)
-                .unwrap_or_else(|| EventId { epoch: String::new(), seq: progress.seq }),
+                .unwrap_or_else(|| EventId { epoch: String::new(), seq: progress.seq.into() }),
             progress,
             hint: None,
             degraded: None,
@@ -90,7 +90,7 @@ impl LiveState {
             estimate_as_of_ms: event.at.epoch_ms(),
             hint: None,
             degraded: None,
-            last: EventId { epoch: String::new(), seq: event.seq },
+            last: EventId { epoch: String::new(), seq: event.seq.into() },
             awaits_snapshot: false,
         }
     }
@@ -102,7 +102,7 @@ impl LiveState {
 
     /// Whether another tab that knows `last` knows more.
     pub(crate) fn is_behind(&self, last: &EventId) -> bool {
-        self.last.epoch != last.epoch || self.last.seq < last.seq
+        self.last.is_behind(last)
     }
 
     /// Whether nothing more will come.

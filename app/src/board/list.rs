@@ -78,6 +78,11 @@ impl List {
         self.rows.get(&Reverse(id))
     }
 
+    /// Whether a request is shown, or waits to be.
+    pub(crate) fn knows(&self, id: Uuid) -> bool {
+        self.rows.contains_key(&Reverse(id)) || self.waiting.contains_key(&Reverse(id))
+    }
+
     /// The rows of requests that have not ended: those change with time.
     pub(crate) fn living(&self) -> impl Iterator<Item = Uuid> {
         let rows = self.rows.values().filter(|row| !row.progress.status.has_ended());
@@ -262,6 +267,7 @@ mod tests {
         assert_eq!(list.take(going(10, 1)), Taken::Waits);
         assert_eq!(list.take(going(10, 2)), Taken::Waits);
         assert_eq!(list.take(going(8, 4)), Taken::Waits);
+        assert_eq!([11, 10, 9].map(|number| list.knows(id(number))), [false, true, true]);
         assert_eq!((numbers(&list), list.waiting()), (vec![9, 7], (2, false)));
         list.show_waiting();
         assert_eq!((numbers(&list), list.waiting()), (vec![10, 9, 8, 7], (0, false)));

@@ -126,6 +126,11 @@ impl LiveBoard {
         }
     }
 
+    /// Whether a request is shown, or waits to be.
+    pub(crate) fn knows(self, id: Uuid) -> bool {
+        self.list.with_value(|list| list.knows(id))
+    }
+
     /// The rows that change with time.
     pub(crate) fn living(self) -> Vec<Uuid> {
         self.list.with_value(|list| list.living().collect())

@@ -1,10 +1,12 @@
-//! The browser's side: one `EventSource` for all tabs of a request, opened again for as long as the
-//! request has not ended.
+//! The browser's side of every page that is kept true: one `EventSource` for all tabs that show the same,
+//! opened again for as long as there is more to come.
 //!
-//! The id to go on from is kept here and sent in the address, since every opening is a new
+//! The id to go on from is kept by the [`Page`] and sent in the address, since every opening is a new
 //! `EventSource`, which knows of no id. Everything is closed with the page's owner.
 
 mod handlers;
+mod page;
+mod request;
 mod stream;
 mod tabs;
 
@@ -18,18 +20,17 @@ use self::{
     handlers::Handlers,
     stream::{Role, Stream},
 };
+pub(crate) use self::{
+    page::{Answer, Asking, Heard, Page, Signs},
+    request::keep_true,
+};
 use super::{
-    LiveState, Watch,
     clock::{ServerClock, SleepWatch},
     keeper::{self, Keeper, Todo},
-    message::EVENT_NAMES,
     places,
     share::{Errand, Follower, Word},
 };
-use crate::{
-    api::Links,
-    browser::{self, locks},
-};
+use crate::browser::{self, locks};
 
 /// How often the page looks at the clock: often enough that no second is skipped.
 const TICK: Duration = Duration::from_millis(500);
@@ -39,24 +40,31 @@ const TICK: Duration = Duration::from_millis(500);
 struct Tab {
     stream: Rc<RefCell<Stream>>,
     handlers: Rc<RefCell<Option<Handlers>>>,
-    links: Rc<Links>,
+    page: Rc<dyn Page>,
+    /// Of the lock and the channel that the tabs share.
+    name: Rc<str>,
 }
 
-/// Keeps `watch` true until its request ends; `on_end` is called in one tab of the browser when it does.
+/// Keeps a page true until nothing more comes, or its owner is gone.
 ///
 /// Only to be called once the page is hydrated: from here on its signals move.
-pub(crate) fn keep_true(watch: Watch, links: Links, on_end: impl Fn(&LiveState) + 'static) {
+pub(crate) fn connect(page: impl Page + 'static) {
+    connect_shared(Rc::new(page));
+}
+
+fn connect_shared(page: Rc<dyn Page>) {
     let now_ms = browser::monotonic_ms();
-    let request = links.this.clone();
-    let channel = locks::are_here()
-        .then(|| BroadcastChannel::new(&format!("stagewatch:{request}")).ok())
-        .flatten();
+    let name = format!("stagewatch:{}", page.name());
+    let channel = locks::are_here().then(|| BroadcastChannel::new(&name).ok()).flatten();
     let role = match channel {
         Some(_) => Role::Following(Follower::new(now_ms)),
         None => Role::Leading(Keeper::new(now_ms)),
     };
+    page.has_role(channel.is_none());
+    let signs = page.signs();
     let stream = Stream {
-        watch,
+        page: Rc::clone(&page),
+        signs,
         role,
         channel,
         source: None,
@@ -67,16 +75,16 @@ pub(crate) fn keep_true(watch: Watch, links: Links, on_end: impl Fn(&LiveState) 
         is_polling: false,
         is_closed: false,
         // The server rendered the page just before its first byte came.
-        clock: ServerClock::new(watch.now_ms.get_untracked(), browser::response_start_ms()),
+        clock: ServerClock::new(signs.now_ms.get_untracked(), browser::response_start_ms()),
         sleep: SleepWatch::new(browser::wall_ms(), now_ms),
         hint: None,
         told: None,
-        on_end: Box::new(on_end),
     };
     let tab = Tab {
         stream: Rc::new(RefCell::new(stream)),
         handlers: Rc::default(),
-        links: Rc::new(links),
+        page,
+        name: name.into(),
     };
     let handlers = Handlers::new(&tab);
     if let Some(channel) = &tab.stream.borrow().channel {
@@ -92,11 +100,17 @@ impl Tab {
         if self.stream.borrow().channel.is_some() {
             self.clone().seek_lead(locks::How::InTurn);
         }
-        self.tick();
-        let ticking = {
+        let look = {
             let tab = self.clone();
-            set_interval_with_handle(move || tab.tick(), TICK).ok()
+            move || {
+                tab.tick();
+                if !tab.stream.borrow().is_closed && tab.page.tick() {
+                    tab.poll();
+                }
+            }
         };
+        look();
+        let ticking = set_interval_with_handle(look, TICK).ok();
         let listen = |event: &'static str, act: fn(&Self)| {
             let tab = self.clone();
             window_event_listener_untyped(event, move |_| act(&tab))
@@ -220,10 +234,8 @@ impl Tab {
             }
             return;
         }
-        let id = stream.watch.state.with_untracked(LiveState::last_event_id);
-        let address = format!("{}?last_event_id={id}", self.links.events);
         let handlers = self.handlers.borrow();
-        let opened = EventSource::new(&address).ok().zip(handlers.as_ref());
+        let opened = EventSource::new(&self.page.stream()).ok().zip(handlers.as_ref());
         let Some((source, handlers)) = opened else {
             if let Role::Leading(keeper) = &mut stream.role {
                 keeper.failed(browser::monotonic_ms(), true);
@@ -232,7 +244,7 @@ impl Tab {
         };
         source.set_onopen(Some(handlers.on_open.as_ref().unchecked_ref()));
         source.set_onerror(Some(handlers.on_error.as_ref().unchecked_ref()));
-        for name in EVENT_NAMES {
+        for name in self.page.event_names() {
             let listener = handlers.on_event.as_ref().unchecked_ref();
             // Fails only for a null listener, which this is not.
             drop(source.add_event_listener_with_callback(name, listener));
@@ -262,7 +274,7 @@ impl Tab {
         }
     }
 
-    /// Asks for the progress once.
+    /// Asks once for what the stream would say.
     fn poll(&self) {
         if !std::mem::replace(&mut self.stream.borrow_mut().is_polling, true) {
             spawn_local(self.clone().ask());
@@ -270,14 +282,20 @@ impl Tab {
     }
 
     async fn ask(self) {
-        let answer = browser::progress(&self.links.progress).await;
+        let answer = self.page.ask().await;
         self.stream.borrow_mut().is_polling = false;
         if self.stream.borrow().is_closed {
             return;
         }
-        let is_answered = answer.is_some();
-        if let Some((id, body)) = answer {
-            self.take("snapshot", &id, &body);
+        let is_answered = !matches!(answer, Answer::None);
+        match answer {
+            Answer::None => {}
+            Answer::Taken(server_ms) => {
+                let mut stream = self.stream.borrow_mut();
+                stream.clock.observe(server_ms, browser::monotonic_ms());
+                stream.heard();
+            }
+            Answer::Said(said) => self.take(said),
         }
         self.with_keeper(|keeper, now_ms| {
             keeper.polled(now_ms, is_answered);

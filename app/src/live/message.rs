@@ -27,12 +27,12 @@ pub(crate) const EVENT_NAMES: [&str; 16] = [
 ];
 
 /// The id of a numbered event: `<epoch>.<seq>`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct EventId {
     /// Which journal.
     pub(crate) epoch: String,
-    /// The event's number within its request.
-    pub(crate) seq: u32,
+    /// The event's number within its request; on the list's stream the place to go on from.
+    pub(crate) seq: u64,
 }
 
 impl EventId {
@@ -40,6 +40,11 @@ impl EventId {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (epoch, seq) = text.rsplit_once('.')?;
         Some(Self { epoch: epoch.to_owned(), seq: seq.parse().ok()? })
+    }
+
+    /// Whether one who knows `other` knows more, or something else.
+    pub(crate) fn is_behind(&self, other: &Self) -> bool {
+        self.epoch != other.epoch || self.seq < other.seq
     }
 }
 

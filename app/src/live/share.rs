@@ -1,4 +1,4 @@
-//! One stream for all tabs of a browser that show the same request.
+//! One stream for all tabs of a browser that show the same request, and one for all that show the list.
 //!
 //! One tab leads: it has the stream and passes on what it hears. The others follow, each folding what
 //! it is told by its own cursor, so that nothing counts twice; one that misses something asks the
@@ -35,14 +35,18 @@ pub(crate) enum Word {
         silent_ms: u32,
     },
     /// The leader passes on a message of the stream.
-    Said {
-        /// The event's name.
-        name: String,
-        /// Its id, or nothing.
-        id: String,
-        /// Its data: one line.
-        data: String,
-    },
+    Said(Said),
+}
+
+/// A message of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// The event's name.
+    pub(crate) name: String,
+    /// Its id, or nothing.
+    pub(crate) id: String,
+    /// Its data: one line.
+    pub(crate) data: String,
 }
 
 impl Word {
@@ -59,7 +63,7 @@ impl Word {
             },
             "said" => {
                 let (name, id, data) = (next()?, next()?, next()?);
-                Self::Said { name: name.to_owned(), id: id.to_owned(), data: data.to_owned() }
+                Self::Said(Said { name: name.to_owned(), id: id.to_owned(), data: data.to_owned() })
             }
             _ => return None,
         })
@@ -73,7 +77,7 @@ impl std::fmt::Display for Word {
             Self::Link { link, last, silent_ms } => {
                 write!(f, "link\n{}\n{last}\n{silent_ms}", link.as_str())
             }
-            Self::Said { name, id, data } => write!(f, "said\n{name}\n{id}\n{data}"),
+            Self::Said(Said { name, id, data }) => write!(f, "said\n{name}\n{id}\n{data}"),
         }
     }
 }
@@ -169,10 +173,12 @@ mod tests {
     #[test]
     fn words_are_understood_by_the_other_tabs() {
         let last = EventId { epoch: "e1".to_owned(), seq: 7 };
-        let said = |data: &str| Word::Said {
-            name: "stage".to_owned(),
-            id: "e1.7".to_owned(),
-            data: data.to_owned(),
+        let said = |data: &str| {
+            Word::Said(Said {
+                name: "stage".to_owned(),
+                id: "e1.7".to_owned(),
+                data: data.to_owned(),
+            })
         };
         for word in [
             Word::Ask,

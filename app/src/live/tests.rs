@@ -55,6 +55,18 @@ fn the_next_event_moves_the_page_on() {
 }
 
 #[test]
+fn a_place_is_behind_a_later_one_and_one_of_another_journal() {
+    let place = |text: &str| EventId::parse(text).unwrap();
+    // The list's places are numbers of transactions, which need more than 32 bits.
+    let own = place("e1.5000000000");
+    assert_eq!(own.to_string(), "e1.5000000000");
+    assert!(own.is_behind(&place("e1.5000000001")));
+    assert!(own.is_behind(&place("e2.4")));
+    assert!(!own.is_behind(&own));
+    assert!(!own.is_behind(&place("e1.4999999999")));
+}
+
+#[test]
 fn an_event_that_comes_twice_or_late_changes_nothing() {
     let mut state = state();
     state.apply(stage_event("stage", "e1.5", &starting(5)), 0);

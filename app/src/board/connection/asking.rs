@@ -8,11 +8,14 @@ use std::{collections::VecDeque, rc::Rc};
 use leptos::{prelude::*, task::spawn_local};
 use uuid::Uuid;
 
-use super::{super::in_address, Shared, Stream, want_frame};
+use super::{
+    super::{LiveBoard, in_address},
+    Inner, Shared, want_frame,
+};
 use crate::{
     backend::{ASKED_ROWS_MAX, BoardPage, ListedRequest},
     browser,
-    live::Link,
+    live::{Answer, Link},
 };
 
 /// Ticks between two questions how many requests there are, while something happens.
@@ -31,9 +34,11 @@ pub(super) struct Questions {
     is_queue_old: bool,
     /// What is shown is not what the server has: the tick at which it is asked for.
     pub(super) reload_at: Option<u32>,
-    /// Rows that nothing was heard of for a while, since a stream cannot be had.
+    /// Rows of which the server is to be asked, since nothing may have been heard of them for a while.
     pub(super) stale: VecDeque<Uuid>,
     is_asking_for_rows: bool,
+    /// How many rows lay above what was in view when the queue was asked for.
+    asked_above: usize,
 }
 
 impl Questions {
@@ -42,55 +47,67 @@ impl Questions {
     }
 }
 
-/// Asks for the list instead of listening: where a stream cannot be had, this is what the page lives on.
-/// Rows beyond the first page are asked for by their ids, some with every tick, and then anew. Events of
-/// which nobody asks here come when the stream can be had again, from the id that is kept.
-pub(super) fn poll(stream: &Shared) {
-    let board = stream.borrow().board;
-    let address = format!("/ui/board?{}", in_address(&board.query(), None));
-    let stream = Rc::clone(stream);
-    spawn_local(async move {
-        let page = browser::read_json::<BoardPage>(&address).await;
-        let mut inner = stream.borrow_mut();
-        if inner.handlers.is_none() {
-            return;
+/// Asks for the list instead of listening: where a stream cannot be had, this is what the page lives on, and
+/// a tab that joins catches up by it. Rows beyond the first page are asked for by their ids, some with every
+/// tick, and then anew. Events of which nobody asks here come when the stream can be had again, from the id
+/// that is kept.
+pub(super) async fn poll(stream: Shared) -> Answer {
+    let (board, turn) = (stream.borrow().board, stream.borrow().turn);
+    let address = page_address(board);
+    let page = browser::read_json::<BoardPage>(&address).await;
+    let Some(page) = page.filter(|_| !stream.borrow().is_left) else { return Answer::None };
+    let mut inner = stream.borrow_mut();
+    board.tally.set(page.tally);
+    let is_catching_up = !inner.is_leader && !inner.is_in_step && inner.turn == turn;
+    if is_catching_up || inner.questions.stale.is_empty() {
+        inner.questions.stale = board.order.get_untracked().iter().copied().collect();
+        let is_answered = |id: &Uuid| page.rows.iter().any(|listed| listed.request.id == *id);
+        inner.questions.stale.retain(|id| !is_answered(id));
+    }
+    if is_catching_up {
+        // A whole page of new requests: perhaps there are more, which would never come.
+        let is_new = |listed: &ListedRequest| !board.knows(listed.request.id);
+        if page.next.is_some() && page.rows.iter().all(is_new) {
+            inner.questions.reload_at = Some(inner.ticks);
         }
-        let is_answered = page.is_some();
-        if let Some(page) = page {
-            inner.clock.observe(page.server_time.epoch_ms(), browser::monotonic_ms());
-            board.tally.set(page.tally);
-            if inner.questions.stale.is_empty() {
-                inner.questions.stale = board.order.get_untracked().iter().copied().collect();
-            }
-            for listed in page.rows {
-                inner.keep(listed);
-            }
-            inner.questions.something_happened();
-            inner.heard();
-        }
-        inner.with_keeper(|keeper, now_ms| keeper.polled(now_ms, is_answered));
-        drop(inner);
-        want_frame(&stream);
-    });
+        // What came since the question was heard.
+        inner.is_in_step = true;
+        inner.last_event_id = page.last_event_id;
+    }
+    for listed in page.rows {
+        inner.keep(listed);
+    }
+    inner.questions.something_happened();
+    drop(inner);
+    want_frame(&stream);
+    Answer::Taken(page.server_time.epoch_ms())
+}
+
+/// The address of what this page shows at first.
+fn page_address(board: LiveBoard) -> String {
+    let query = board.query();
+    format!("/ui/board?{}", in_address(&query, query.after.as_deref()))
 }
 
 /// Asks the server for what the stream does not say.
 pub(super) fn ask_again(stream: &Shared) {
     ask_for_rows(stream);
     let Some(is_reload) = stream.borrow_mut().wants_page() else { return };
-    let board = stream.borrow().board;
+    let (board, asked) = (stream.borrow().board, stream.borrow().questions.reload_at);
     let limit = if is_reload { "" } else { "&limit=1" };
-    let address = format!("/ui/board?{}{limit}", in_address(&board.query(), None));
+    let address = page_address(board) + limit;
     let stream = Rc::clone(stream);
     spawn_local(async move {
-        let Some(page) = browser::read_json::<BoardPage>(&address).await else { return };
+        let page = browser::read_json::<BoardPage>(&address).await;
+        let Some(page) = page.filter(|_| !stream.borrow().is_left) else { return };
         if is_reload {
             let mut inner = stream.borrow_mut();
-            inner.questions.reload_at = None;
-            inner.news.clear();
+            // It may be wanted once more by now.
+            inner.questions.reload_at = inner.questions.reload_at.filter(|at| Some(*at) != asked);
             inner.sweep.clear();
             drop(inner);
             board.replace(page);
+            want_frame(&stream);
         } else {
             board.tally.set(page.tally);
         }
@@ -100,15 +117,18 @@ pub(super) fn ask_again(stream: &Shared) {
 /// Asks how some rows are now.
 fn ask_for_rows(stream: &Shared) {
     let Some(ids) = stream.borrow_mut().wants_rows() else { return };
-    let ids: Vec<_> = ids.iter().map(|id| id.simple().to_string()).collect();
-    let address = format!("/ui/board/rows?ids={}", ids.join(","));
+    let simple: Vec<_> = ids.iter().map(|id| id.simple().to_string()).collect();
+    let address = format!("/ui/board/rows?ids={}", simple.join(","));
     let stream = Rc::clone(stream);
     spawn_local(async move {
         let rows = browser::read_json::<Vec<ListedRequest>>(&address).await;
         let mut inner = stream.borrow_mut();
         inner.questions.is_asking_for_rows = false;
-        if inner.handlers.is_none() {
+        if inner.is_left {
             return;
+        }
+        if rows.is_none() {
+            inner.questions.stale.extend(ids);
         }
         for listed in rows.into_iter().flatten() {
             inner.keep(listed);
@@ -118,11 +138,12 @@ fn ask_for_rows(stream: &Shared) {
     });
 }
 
-impl Stream {
+impl Inner {
     /// Whether a page is to be asked for now: the list anew, or only how many requests there are.
     fn wants_page(&mut self) -> Option<bool> {
         if self.questions.reload_at.is_some_and(|at| self.ticks >= at) {
             self.questions.reload_at = Some(self.ticks + TICKS_PER_RELOAD);
+            self.news.clear();
             return Some(true);
         }
         let is_due = self.ticks.is_multiple_of(TICKS_PER_TALLY) && self.questions.is_tally_old;
@@ -137,17 +158,27 @@ impl Stream {
     /// The rows to ask for now: those that nothing was heard of, else those in view that wait in a queue
     /// that has moved.
     fn wants_rows(&mut self) -> Option<Vec<Uuid>> {
-        if self.questions.is_asking_for_rows || document().hidden() {
+        if self.questions.is_asking_for_rows || document().hidden() || !self.can_be_answered() {
             return None;
         }
         let stale = self.questions.stale.len().min(ASKED_ROWS_MAX);
         let mut ids: Vec<Uuid> = self.questions.stale.drain(..stale).collect();
-        let is_due = self.ticks.is_multiple_of(TICKS_PER_QUEUE) && self.questions.is_queue_old;
-        if ids.is_empty() && is_due && self.board.link.get_untracked() != Link::Offline {
-            self.questions.is_queue_old = false;
-            ids = self.board.queued((self.screen.rows_above)(), ASKED_ROWS_MAX);
+        let is_due = self.ticks.is_multiple_of(TICKS_PER_QUEUE);
+        if ids.is_empty() && is_due {
+            let above = (self.screen.rows_above)();
+            // Rows that have come into view meanwhile were not asked for.
+            let has_moved = std::mem::replace(&mut self.questions.asked_above, above) != above;
+            if std::mem::take(&mut self.questions.is_queue_old) || has_moved {
+                ids = self.board.queued(above, ASKED_ROWS_MAX);
+            }
         }
         self.questions.is_asking_for_rows = !ids.is_empty();
         (!ids.is_empty()).then_some(ids)
+    }
+
+    /// Whether the server is there, and its database too.
+    fn can_be_answered(&self) -> bool {
+        matches!(self.board.link.get_untracked(), Link::Live | Link::Polling)
+            && self.board.degraded.with_untracked(Option::is_none)
     }
 }

@@ -3,7 +3,10 @@
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, MessageEvent};
 
-use super::super::{keeper::Todo, share::Word};
+use super::super::{
+    keeper::Todo,
+    share::{Said, Word},
+};
 use super::Tab;
 
 type OnEvent = Closure<dyn Fn(Event)>;
@@ -34,13 +37,14 @@ impl Handlers {
                     Todo::NOTHING
                 });
                 let data = event.data().as_string().unwrap_or_default();
-                tab.take(&event.type_(), &event.last_event_id(), &data);
+                tab.take(Said { name: event.type_(), id: event.last_event_id(), data });
             }),
             on_open: handler(|tab, _| {
                 tab.with_keeper(|keeper, now_ms| {
                     keeper.opened(now_ms);
                     Todo::NOTHING
                 });
+                tab.page.opened();
                 tab.stream.borrow_mut().heard();
             }),
             on_error: handler(|tab, _| tab.stream.borrow_mut().on_error()),

@@ -1,18 +1,18 @@
-//! What one tab knows and has of its request's stream. Nothing here waits.
+//! What one tab knows and has of its page's stream. Nothing here waits.
+
+use std::rc::Rc;
 
 use leptos::prelude::*;
 use web_sys::{BroadcastChannel, EventSource};
 
 use super::super::{
-    EventId, Link, LiveState, Watch,
+    Link,
     clock::{ServerClock, SleepWatch},
     keeper::Keeper,
     share::{Follower, Word},
 };
+use super::{Page, Signs};
 use crate::browser::{self, locks};
-
-/// What the page does beyond its signals.
-pub(super) type OnEnd = Box<dyn Fn(&LiveState)>;
 
 /// This tab's part.
 #[derive(Debug)]
@@ -25,12 +25,13 @@ pub(super) enum Role {
 
 /// What all handlers share.
 pub(super) struct Stream {
-    pub(super) watch: Watch,
+    pub(super) page: Rc<dyn Page>,
+    pub(super) signs: Signs,
     pub(super) role: Role,
-    /// Between the tabs of this request; none where a browser has none, or no locks.
+    /// Between the tabs of this page; none where a browser has none, or no locks.
     pub(super) channel: Option<BroadcastChannel>,
     pub(super) source: Option<EventSource>,
-    /// The lead among the tabs of this request, and which of several that were held it is.
+    /// The lead among the tabs of this page, and which of several that were held it is.
     pub(super) lead: Option<(locks::Hold, u32)>,
     pub(super) leads: u32,
     /// The stream's place among those of this browser.
@@ -40,11 +41,10 @@ pub(super) struct Stream {
     pub(super) is_closed: bool,
     pub(super) clock: ServerClock,
     pub(super) sleep: SleepWatch,
-    /// What vCenter reported last, for tabs that come later.
+    /// What tabs that come later want to know.
     pub(super) hint: Option<Word>,
     /// What other tabs were told last.
     pub(super) told: Option<Link>,
-    pub(super) on_end: OnEnd,
 }
 
 impl Stream {
@@ -56,18 +56,17 @@ impl Stream {
         }
     }
 
-    /// The request has ended: nothing more will come, and one tab says so beyond its page.
+    /// Nothing more will come, and one tab says so beyond its page.
     pub(super) fn end_well(&mut self) {
-        if matches!(self.role, Role::Leading(_)) {
-            self.watch.state.with_untracked(|state| (self.on_end)(state));
-        }
+        self.page.ended(matches!(self.role, Role::Leading(_)));
         self.end();
-        self.watch.link.set(Link::Ended);
+        self.signs.link.set(Link::Ended);
     }
 
     pub(super) fn end(&mut self) {
         self.close();
         self.is_closed = true;
+        self.page.left();
         if let Role::Leading(keeper) = &mut self.role {
             keeper.end();
         }
@@ -96,12 +95,11 @@ impl Stream {
     }
 
     pub(super) fn heard(&mut self) {
-        self.show_time();
-        self.watch.heard_ms.set(self.watch.now_ms.get_untracked());
+        self.signs.heard(&self.clock);
     }
 
     pub(super) fn show_time(&self) {
-        self.watch.now_ms.set(self.clock.now_ms(browser::monotonic_ms()));
+        self.signs.show_time(&self.clock);
     }
 
     /// Shows what became of the connection, and tells the other tabs.
@@ -113,8 +111,8 @@ impl Stream {
             Role::Leading(keeper) => keeper.link(),
             Role::Following(follower) => follower.link(),
         };
-        if self.watch.link.get_untracked() != link {
-            self.watch.link.set(link);
+        if self.signs.link.get_untracked() != link {
+            self.signs.link.set(link);
         }
         if matches!(self.role, Role::Leading(_)) && self.told != Some(link) {
             self.say_link();
@@ -124,9 +122,9 @@ impl Stream {
     pub(super) fn say_link(&mut self) {
         let Role::Leading(keeper) = &self.role else { return };
         let link = keeper.link();
-        let silent_ms = self.watch.now_ms.get_untracked() - self.watch.heard_ms.get_untracked();
+        let silent_ms = self.signs.now_ms.get_untracked() - self.signs.heard_ms.get_untracked();
         let silent_ms = u32::try_from(silent_ms.max(0)).unwrap_or(u32::MAX);
-        let last: EventId = self.watch.state.with_untracked(|state| state.last.clone());
+        let last = self.page.last();
         self.told = Some(link);
         self.say(&Word::Link { link, last, silent_ms });
     }

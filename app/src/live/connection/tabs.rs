@@ -3,19 +3,18 @@
 use leptos::{prelude::*, task::spawn_local};
 
 use super::super::{
-    Link, LiveState, Message, Outcome,
+    Link,
     keeper::Keeper,
-    share::{Follower, Word},
+    share::{Follower, Said, Word},
 };
-use super::{Tab, stream::Role};
+use super::{Heard, Tab, stream::Role};
 use crate::browser::{self, locks};
 
 impl Tab {
-    /// Waits for the lead among the tabs of this request, takes it, and gives it up when it is taken.
+    /// Waits for the lead among the tabs of this page, takes it, and gives it up when it is taken.
     pub(super) fn seek_lead(self, how: locks::How) {
         spawn_local(async move {
-            let name = format!("stagewatch:{}", self.links.this);
-            let Some((hold, held)) = locks::acquire(&name, how).await else {
+            let Some((hold, held)) = locks::acquire(&self.name, how).await else {
                 // A browser that has locks and gives none: then this tab is on its own.
                 if how == locks::How::InTurn {
                     self.stream.borrow_mut().channel = None;
@@ -55,6 +54,7 @@ impl Tab {
             }
         });
         stream.lead = hold.map(|hold| (hold, number));
+        self.page.has_role(true);
         drop(stream);
         self.tick();
         number
@@ -69,50 +69,34 @@ impl Tab {
         stream.close();
         (stream.lead, stream.place) = (None, None);
         stream.role = Role::Following(Follower::new(browser::monotonic_ms()));
+        self.page.has_role(false);
         drop(stream);
         self.clone().seek_lead(locks::How::InTurn);
         self.tick();
     }
 
     /// Takes a message of the server, from whichever tab, and passes it on if this one leads.
-    pub(super) fn take(&self, name: &str, id: &str, data: &str) {
+    pub(super) fn take(&self, said: Said) {
         let mut stream = self.stream.borrow_mut();
-        let message = Message::parse(name, id, data);
-        if let Some(server_ms) = message.as_ref().and_then(Message::server_time_ms) {
-            stream.clock.observe(server_ms, browser::monotonic_ms());
-        }
-        stream.heard();
-        if matches!(stream.role, Role::Leading(_)) {
-            let (name, id, data) = (name.to_owned(), id.to_owned(), data.to_owned());
-            let word = Word::Said { name, id, data };
+        let is_leader = matches!(stream.role, Role::Leading(_));
+        let heard = self.page.hear(&said, &mut stream.clock);
+        if is_leader {
+            let word = Word::Said(said);
             stream.say(&word);
-            stream.hint = if matches!(message, Some(Message::Live(_))) {
-                Some(word)
-            } else {
-                stream.hint.take()
-            };
+            if heard == Heard::Hint {
+                stream.hint = Some(word);
+            }
         }
-        let Some(message) = message else { return };
-        let now_ms = stream.watch.now_ms.get_untracked();
-        let mut outcome = Outcome::Ignored;
-        stream.watch.state.maybe_update(|state| {
-            outcome = state.apply(message, now_ms);
-            outcome == Outcome::Taken
-        });
-        if stream.watch.state.with_untracked(LiveState::has_ended) {
-            stream.end_well();
-            return;
-        }
-        if outcome == Outcome::Gap {
-            match &mut stream.role {
-                Role::Leading(keeper) => {
-                    keeper.failed(browser::monotonic_ms(), false);
-                    stream.close();
-                }
-                Role::Following(_) => {
-                    drop(stream);
-                    self.poll();
-                }
+        match (heard, &mut stream.role) {
+            (Heard::Taken | Heard::Hint, _) => {}
+            (Heard::Ended, _) => stream.end_well(),
+            (Heard::Gap, Role::Leading(keeper)) => {
+                keeper.failed(browser::monotonic_ms(), false);
+                stream.close();
+            }
+            (Heard::Gap, Role::Following(_)) => {
+                drop(stream);
+                self.poll();
             }
         }
     }
@@ -139,22 +123,22 @@ impl Tab {
                 follower.told(now_ms, link);
                 stream.show_link();
                 stream.show_time();
-                let heard_ms = stream.watch.now_ms.get_untracked() - i64::from(silent_ms);
-                let heard = stream.watch.heard_ms;
+                let heard_ms = stream.signs.now_ms.get_untracked() - i64::from(silent_ms);
+                let heard = stream.signs.heard_ms;
                 heard.set(heard.get_untracked().max(heard_ms));
-                let is_behind = stream.watch.state.with_untracked(|state| state.is_behind(&last));
+                let is_behind = self.page.is_behind(&last);
                 drop(stream);
                 if is_behind {
                     self.poll();
                 }
             }
-            (Word::Said { name, id, data }, Role::Following(follower)) => {
+            (Word::Said(said), Role::Following(follower)) => {
                 follower.heard(now_ms);
                 drop(stream);
-                self.take(&name, &id, &data);
+                self.take(said);
             }
             (Word::Ask, Role::Following(_))
-            | (Word::Link { .. } | Word::Said { .. }, Role::Leading(_)) => {}
+            | (Word::Link { .. } | Word::Said(_), Role::Leading(_)) => {}
         }
     }
 }
