@@ -148,7 +148,12 @@ impl LiveState {
             return Outcome::Gap;
         }
         self.estimate_as_of_ms = event.at.epoch_ms();
-        self.replace(id, event.progress);
+        let mut progress = event.progress;
+        // What is usual belongs to now, so it is not in what is numbered: it stays as it was told.
+        for (stage, known) in progress.stages.iter_mut().zip(&self.progress.stages) {
+            (stage.low_ms, stage.high_ms) = (known.low_ms, known.high_ms);
+        }
+        self.replace(id, progress);
         Outcome::Taken
     }
 

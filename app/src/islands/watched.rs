@@ -8,7 +8,7 @@ use crate::{
     backend::RequestDetail,
     components::{
         Actions, Announcer, Attempts, Chip, Eta, FailureStory, Interruptions, Liveness, Machine,
-        SlowNote, Stepper, TellMe, Timeline, Undo, WaitingNote,
+        SlowNote, Stepper, TellMe, Timeline, Tries, Undo, WaitingNote,
     },
     live::Watch,
     words::Words,
@@ -50,6 +50,7 @@ pub(crate) fn Watched(
                 </Eta>
                 <Stepper watch/>
                 <Interruptions watch/>
+                <Tries watch/>
                 <Undo watch/>
                 <Liveness watch history/>
             </section>

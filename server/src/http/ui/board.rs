@@ -66,6 +66,7 @@ pub(super) async fn board_page(
 fn row_progress(progress: &ProgressNow) -> api::Progress {
     api::Progress {
         attempts: Vec::new(),
+        tries: Vec::new(),
         undo: Vec::new(),
         details: None,
         message: None,
