@@ -8,6 +8,8 @@
 //! again, [`share::Follower`] whether another tab's is enough, `places` whether there is room for it, and
 //! [`clock::ServerClock`] says what time it is over there.
 
+#[cfg(feature = "hydrate")]
+mod again;
 mod clock;
 #[cfg(feature = "hydrate")]
 mod connection;
@@ -23,6 +25,8 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "hydrate")]
+pub(crate) use again::notice_retry;
 #[cfg(feature = "hydrate")]
 pub(crate) use clock::ServerClock;
 #[cfg(feature = "hydrate")]

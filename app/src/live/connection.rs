@@ -44,8 +44,14 @@ struct Tab {
 
 /// Keeps `watch` true until its request ends; `on_end` is called in one tab of the browser when it does.
 ///
-/// Only to be called once the page is hydrated: from here on its signals move.
-pub(crate) fn keep_true(watch: Watch, links: Links, on_end: impl Fn(&LiveState) + 'static) {
+/// Only to be called once the page is hydrated: from here on its signals move. What `watch` says of now
+/// was true at `known_at_ms` of the browser's own clock.
+pub(crate) fn keep_true(
+    watch: Watch,
+    links: Links,
+    known_at_ms: f64,
+    on_end: impl Fn(&LiveState) + 'static,
+) {
     let now_ms = browser::monotonic_ms();
     let request = links.this.clone();
     let channel = locks::are_here()
@@ -66,8 +72,7 @@ pub(crate) fn keep_true(watch: Watch, links: Links, on_end: impl Fn(&LiveState) 
         is_finding_place: false,
         is_polling: false,
         is_closed: false,
-        // The server rendered the page just before its first byte came.
-        clock: ServerClock::new(watch.now_ms.get_untracked(), browser::response_start_ms()),
+        clock: ServerClock::new(watch.now_ms.get_untracked(), known_at_ms),
         sleep: SleepWatch::new(browser::wall_ms(), now_ms),
         hint: None,
         told: None,
