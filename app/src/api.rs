@@ -13,7 +13,7 @@ mod time;
 pub use problem::{FieldError, Problem};
 pub use progress::{
     Attempt, Basis, Estimate, Failure, Interruption, Late, Progress, Stage, StageProgress,
-    StageState, Status, UndoState, UndoStep, Waiting, WaitingFor,
+    StageState, Status, Try, UndoState, UndoStep, Waiting, WaitingFor,
 };
 pub use request::{
     CreateRequest, HistoryItem, Items, Links, Network, Request, Template, VirtualMachine,

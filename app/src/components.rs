@@ -20,6 +20,7 @@ mod summary_of_errors;
 mod tell_me;
 mod template_choice;
 mod timeline;
+mod tries;
 mod undo;
 mod waiting;
 
@@ -43,5 +44,6 @@ pub(crate) use summary_of_errors::SummaryOfErrors;
 pub(crate) use tell_me::TellMe;
 pub(crate) use template_choice::TemplateChoice;
 pub(crate) use timeline::Timeline;
+pub(crate) use tries::Tries;
 pub(crate) use undo::Undo;
 pub(crate) use waiting::{SlowNote, WaitingNote};

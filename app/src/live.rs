@@ -8,6 +8,8 @@
 //! [`keeper::Keeper`] decides when to open it again, [`share::Follower`] whether another tab's is enough,
 //! `places` whether there is room for it, and [`clock::ServerClock`] says what time it is over there.
 
+#[cfg(feature = "hydrate")]
+mod again;
 mod clock;
 #[cfg(feature = "hydrate")]
 mod connection;
@@ -23,6 +25,8 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "hydrate")]
+pub(crate) use again::notice_retry;
 #[cfg(feature = "hydrate")]
 pub(crate) use clock::ServerClock;
 #[cfg(feature = "hydrate")]
@@ -148,7 +152,12 @@ impl LiveState {
             return Outcome::Gap;
         }
         self.estimate_as_of_ms = event.at.epoch_ms();
-        self.replace(id, event.progress);
+        let mut progress = event.progress;
+        // What is usual belongs to now, so it is not in what is numbered: it stays as it was told.
+        for (stage, known) in progress.stages.iter_mut().zip(&self.progress.stages) {
+            (stage.low_ms, stage.high_ms) = (known.low_ms, known.high_ms);
+        }
+        self.replace(id, progress);
         Outcome::Taken
     }
 

@@ -42,19 +42,19 @@ pub(crate) struct Segment {
     pub(crate) state: StageState,
 }
 
-/// How long one stage took, beside what is usual.
+/// How long one stage took, beside what is usual for it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Lane {
     /// The stage in a person's words.
     pub(crate) label: String,
     /// How long it took, in milliseconds.
     pub(crate) took_ms: u64,
-    /// How long it usually takes.
-    pub(crate) usually_ms: Option<u64>,
-    /// Both as parts of the longest of them all, 0 to 1.
+    /// How long it usually takes: from and to, equal where only a middle is known.
+    pub(crate) usually_ms: Option<(u64, u64)>,
+    /// How long it took as a part of the whole scale, 0 to 1.
     pub(crate) part: f64,
-    /// The usual one, if it is known.
-    pub(crate) usual_part: Option<f64>,
+    /// Likewise from where to where it usually ends.
+    pub(crate) usual_part: Option<(f64, f64)>,
     /// How it went.
     pub(crate) pace: Pace,
 }
@@ -81,10 +81,12 @@ impl Pace {
     }
 }
 
-/// A stage that took so many times as long as usual was slow.
+/// Where only the middle of what is usual is known, a stage that took so many times as long was slow.
 const SLOW_TIMES: u64 = 2;
-/// And took at least so many milliseconds longer: nobody minds less.
+/// And took at least so many milliseconds longer than usual: nobody minds less.
 const SLOW_BY_MS: u64 = 1_000;
+/// The scale of the chart is at most so many times as long as its longest bar.
+const SCALE_TIMES: u64 = 2;
 
 /// Milliseconds from `from` to `now_ms`, 0 if that lies ahead.
 pub(crate) fn since(from: Timestamp, now_ms: i64) -> u64 {
@@ -180,22 +182,33 @@ pub(crate) fn lanes(progress: &Progress) -> Vec<Lane> {
         .filter(|stage| stage.stage != Stage::Ready)
         .filter_map(|stage| Some((stage, stage.duration_ms?)))
         .collect();
-    let longest =
-        timed.iter().map(|(stage, ms)| stage.typical_ms.unwrap_or(0).max(*ms)).max().unwrap_or(0);
-    let part = |ms: u64| as_f64(ms) / as_f64(longest.max(1));
-    let lane = |(stage, took_ms): (&StageProgress, u64)| Lane {
-        label: stage.label.clone(),
-        took_ms,
-        usually_ms: stage.typical_ms,
-        part: part(took_ms),
-        usual_part: stage.typical_ms.map(part),
-        pace: match stage.typical_ms {
-            _ if stage.state == StageState::Failed => Pace::Failed,
-            Some(usual) if took_ms > usual.saturating_mul(SLOW_TIMES).max(usual + SLOW_BY_MS) => {
-                Pace::Slow
-            }
-            Some(_) | None => Pace::Usual,
-        },
+    let longest = |of: &dyn Fn(&StageProgress, u64) -> u64| {
+        timed.iter().map(|(stage, ms)| of(stage, *ms)).max().unwrap_or(0)
+    };
+    let bars = longest(&|stage, ms| stage.typical_ms.unwrap_or(0).max(ms));
+    let ranges = longest(&|stage, _| stage.high_ms.unwrap_or(0));
+    // A range that is learned from few runs is wide, and must not make all bars short.
+    let scale = ranges.min(bars.saturating_mul(SCALE_TIMES)).max(bars).max(1);
+    let part = |ms: u64| (as_f64(ms) / as_f64(scale)).min(1.0);
+    let lane = |(stage, took_ms): (&StageProgress, u64)| {
+        let range = stage.low_ms.zip(stage.high_ms);
+        let usually_ms = range.or_else(|| stage.typical_ms.map(|ms| (ms, ms)));
+        let slow_beyond = match range {
+            Some((_, high)) => Some(high.saturating_add(SLOW_BY_MS)),
+            None => stage.typical_ms.map(|ms| ms.saturating_mul(SLOW_TIMES).max(ms + SLOW_BY_MS)),
+        };
+        Lane {
+            label: stage.label.clone(),
+            took_ms,
+            usually_ms,
+            part: part(took_ms),
+            usual_part: usually_ms.map(|(low, high)| (part(low), part(high))),
+            pace: match slow_beyond {
+                _ if stage.state == StageState::Failed => Pace::Failed,
+                Some(limit) if took_ms > limit => Pace::Slow,
+                Some(_) | None => Pace::Usual,
+            },
+        }
     };
     timed.into_iter().map(lane).collect()
 }
@@ -329,9 +342,26 @@ mod tests {
         assert_eq!(paces, [Pace::Usual, Pace::Usual, Pace::Slow]);
         assert_eq!(lanes[1].part, 1.0, "the longest of all");
         assert!((lanes[2].part - 20_000.0 / 41_033.0).abs() < 1e-9);
-        assert!(lanes.iter().all(|lane| lane.usual_part.is_some_and(|part| part <= 1.0)));
+        let middle = Some((6_100.0 / 41_033.0, 6_100.0 / 41_033.0));
+        assert_eq!(lanes[2].usual_part, middle, "only the middle is known");
         progress.stages[2].state = StageState::Failed;
         assert_eq!(super::lanes(&progress)[2].pace, Pace::Failed);
+    }
+
+    #[test]
+    fn a_lane_is_slow_beyond_the_range_and_a_wide_range_leaves_the_bars_long() {
+        let mut progress = sample::progress();
+        let clone = &mut progress.stages[1];
+        (clone.low_ms, clone.high_ms) = (Some(20_000), Some(40_000));
+        let lane = |progress: &Progress| lanes(progress)[1].clone();
+        let usual = lane(&progress);
+        assert_eq!((usual.pace, usual.usually_ms), (Pace::Slow, Some((20_000, 40_000))));
+        assert_eq!(usual.usual_part, Some((20_000.0 / 41_033.0, 40_000.0 / 41_033.0)));
+        progress.stages[1].high_ms = Some(40_033);
+        assert_eq!(lane(&progress).pace, Pace::Usual, "nobody minds a second");
+        progress.stages[1].high_ms = Some(900_000);
+        let wide = lane(&progress);
+        assert_eq!((wide.part, wide.usual_part.map(|(_, to)| to)), (0.5, Some(1.0)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ export class Camera {
     readonly contexts: BrowserContext[],
   ) {}
 
-  static async unpack(browser: Browser): Promise<Camera> {
+  static async unpack(browser: Browser, locale = 'en-GB'): Promise<Camera> {
     const windows: Window[] = [];
     const contexts: BrowserContext[] = [];
     for (const width of WIDTHS) {
@@ -25,11 +25,11 @@ export class Camera {
         const context = await browser.newContext({
           viewport: { width, height: 720 },
           colorScheme,
-          locale: 'en-GB',
+          locale,
           timezoneId: 'Europe/Berlin',
         });
         contexts.push(context);
-        windows.push({ page: await context.newPage(), suffix: `${width}-${colorScheme}` });
+        windows.push({ page: await context.newPage(), suffix: `${width}-${colorScheme}${locale.startsWith('de') ? '-de' : ''}` });
       }
     }
     return new Camera(windows, contexts);

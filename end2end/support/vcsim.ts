@@ -16,6 +16,13 @@ interface Ready {
   control: string;
 }
 
+interface GuestOrder {
+  addresses?: string[];
+  /** Whether its network card's cable is plugged in. */
+  connected?: boolean;
+  poweredOn?: boolean;
+}
+
 export class Vcsim {
   private constructor(
     private readonly child: ChildProcess,
@@ -52,8 +59,33 @@ export class Vcsim {
 
   /** Lets the next call of a method be refused. */
   async refuse(method: string, fault: string, message: string): Promise<void> {
-    const rule = { method, action: 'fault', fault, message };
-    await fetch(`${this.ready.control}/rules`, { method: 'POST', body: JSON.stringify(rule) });
+    await this.order('rules', { method, action: 'fault', fault, message });
+  }
+
+  /** Lets the next call of a method be lost with its connection. */
+  async unanswered(method: string): Promise<void> {
+    await this.order('rules', { method, action: 'drop' });
+  }
+
+  /** How long the tasks of a method take from now on. */
+  async slow(method: string, delayMs: number): Promise<void> {
+    await this.order('tasks', { method, delayMs });
+  }
+
+  /** DHCP gives no address from now on; guests have their tools so late. */
+  async withholdAddresses(delayMs: number): Promise<void> {
+    await this.order('addresses', { withhold: true, delayMs });
+  }
+
+  /** What somebody else does to a VM, or in its guest. */
+  async change(name: string, order: GuestOrder): Promise<void> {
+    await this.order(`vms/${name}`, order);
+  }
+
+  private async order(route: string, order: object): Promise<void> {
+    const body = JSON.stringify(order);
+    const answer = await fetch(`${this.ready.control}/${route}`, { method: 'POST', body });
+    if (!answer.ok) throw new Error(`${route} answers ${answer.status}: ${await answer.text()}`);
   }
 
   /** The names of all VMs. */

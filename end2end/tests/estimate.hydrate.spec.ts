@@ -57,4 +57,15 @@ test('the sixth run is told what the five before it took', async ({
   await expect(page.locator('.eta-facts')).toContainText('from 5 earlier runs of this template');
   await watched.reaches('READY', 'done');
   await expect(page.locator('.eta-facts')).toBeHidden();
+
+  // The chart compares it with the five before it and not with itself: the same after a reload, when it
+  // is itself among the finished ones.
+  const usually = page.locator('td.timeline-usually');
+  await expect(usually).toHaveText(Array(5).fill(/^[\d.]+(–[\d.]+)? s$/));
+  expect(await usually.allTextContents()).toContainEqual(expect.stringContaining('–'));
+  const shown = await usually.allTextContents();
+  expect(await page.locator('.timeline-band').count()).toBeGreaterThan(0);
+  await expect(page.locator('.timeline-key')).toHaveText('The band is where 8 of 10 other runs ended.');
+  await page.reload();
+  expect(await usually.allTextContents()).toEqual(shown);
 });

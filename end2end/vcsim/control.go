@@ -40,7 +40,9 @@ type machine struct {
 //	GET    /tasks            the tasks that have ended, and when
 //	POST   /tasks            {"method": "" for all, "delayMs"}: how long tasks take from now on
 //	POST   /addresses        {"withhold", "delayMs"}: whether DHCP gives any, and how late
-//	POST   /vms/NAME         {"addresses"}: a running guest has exactly these from now on
+//	POST   /vms/NAME         any of {"addresses", "connected", "poweredOn"}: a running guest has
+//	                         exactly these from now on, its network card's cable is plugged in or
+//	                         not, its power is switched, all behind everybody's back
 //	POST   /sessions/expire  log everybody out
 func newControl(v *vcenter) http.Handler {
 	mux := http.NewServeMux()
@@ -48,16 +50,13 @@ func newControl(v *vcenter) http.Handler {
 		answer(w, listMachines())
 	})
 	mux.HandleFunc("/vms/", func(w http.ResponseWriter, r *http.Request) {
-		var order struct{ Addresses []string }
+		var order guestOrder
 		do := v.destroy
 		if r.Method != http.MethodDelete {
 			if !read(w, r, &order) {
 				return
 			}
-			do = func(vm *simulator.VirtualMachine) bool {
-				v.guests.give(vm, order.Addresses)
-				return true
-			}
+			do = func(vm *simulator.VirtualMachine) bool { return v.change(vm, order) }
 		}
 		world.Lock()
 		defer world.Unlock()
@@ -189,6 +188,32 @@ func machineNamed(name string) *simulator.VirtualMachine {
 		}
 	}
 	return nil
+}
+
+// guestOrder is what is to become of a VM; what is left out stays as it is.
+type guestOrder struct {
+	Addresses *[]string
+	Connected *bool
+	PoweredOn *bool
+}
+
+// change does what somebody else with rights in vCenter, or in the guest, may do.
+func (v *vcenter) change(vm *simulator.VirtualMachine, order guestOrder) bool {
+	var fault types.BaseMethodFault
+	if order.PoweredOn != nil {
+		if *order.PoweredOn {
+			_, fault = v.powerOn(&types.PowerOnVM_Task{This: vm.Self}).do()
+		} else {
+			_, fault = v.powerOff(&types.PowerOffVM_Task{This: vm.Self}).do()
+		}
+	}
+	if order.Connected != nil {
+		v.guests.plug(vm, *order.Connected)
+	}
+	if order.Addresses != nil {
+		v.guests.give(vm, *order.Addresses)
+	}
+	return fault == nil
 }
 
 // destroy removes a VM at once, as somebody else with rights in vCenter may.

@@ -79,6 +79,15 @@ func (g *guests) give(vm *simulator.VirtualMachine, addresses []string) {
 	g.run(vm, addresses...)
 }
 
+// plug lets the first network card's cable be plugged in, or not.
+func (g *guests) plug(vm *simulator.VirtualMachine, connected bool) {
+	nics := append([]types.GuestNicInfo(nil), vm.Guest.Net...)
+	if len(nics) > 0 {
+		nics[0].Connected = connected
+	}
+	update(vm, "guest.net", nics)
+}
+
 // run shows a guest whose tools run.
 func (g *guests) run(vm *simulator.VirtualMachine, addresses ...string) {
 	hostname := vm.Name

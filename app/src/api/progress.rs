@@ -139,6 +139,13 @@ pub struct Progress {
     pub attempt: u32,
     /// Earlier attempts, oldest first.
     pub attempts: Vec<Attempt>,
+    /// The newest tries of this attempt that failed and were repeated, oldest first; absent when there
+    /// were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<Try>,
+    /// How many failed tries were before those; absent when there were none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tries_before: u32,
     /// Why nothing moves just now, if nothing does.
     pub waiting: Option<Waiting>,
     /// The newest interruptions of this attempt, oldest first; absent when there were none.
@@ -170,6 +177,13 @@ pub struct StageProgress {
     pub duration_ms: Option<u64>,
     /// The median of the earlier durations that the estimate uses.
     pub typical_ms: Option<u64>,
+    /// In nine cases of ten it does not take less than this. Known now, and so absent in numbered
+    /// frames; after the end without what this request itself took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_ms: Option<u64>,
+    /// In nine cases of ten it does not take more; likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high_ms: Option<u64>,
 }
 
 /// How far a stage is.
@@ -252,8 +266,42 @@ pub struct Attempt {
     pub outcome: Status,
     /// Its stages.
     pub stages: Vec<StageProgress>,
+    /// Its newest tries that failed and were repeated, oldest first; absent when there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<Try>,
+    /// How many failed tries were before those; absent when there were none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tries_before: u32,
+    /// What was undone, in order; absent when nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<UndoStep>,
+    /// What could not be undone, by name; absent when nothing was left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
     /// Why it failed.
     pub failure: Option<Failure>,
+}
+
+/// A try that failed and was repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Try {
+    /// Which, from 1.
+    #[serde(rename = "try")]
+    pub number: u32,
+    /// In which stage.
+    pub stage: Stage,
+    /// When it failed.
+    pub at: Timestamp,
+    /// When the next one was to begin; it may begin earlier, once vCenter is back.
+    pub next_at: Timestamp,
+    /// Why, for a person.
+    pub reason: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands in a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Why nothing moves just now.

@@ -97,7 +97,7 @@ type Shared = Rc<RefCell<Inner>>;
 ///
 /// Only to be called once the page is hydrated: from here on its signals move.
 pub(crate) fn keep_true(board: LiveBoard, last_event_id: String, screen: Screen) {
-    connect(Rc::new(RefCell::new(Inner {
+    let inner = Inner {
         board,
         is_left: false,
         is_leader: false,
@@ -110,7 +110,9 @@ pub(crate) fn keep_true(board: LiveBoard, last_event_id: String, screen: Screen)
         ticks: 0,
         questions: Questions::default(),
         screen,
-    })));
+    };
+    // The server rendered the page just before its first byte came.
+    connect(Rc::new(RefCell::new(inner)), browser::response_start_ms());
 }
 
 impl Page for Shared {

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::Glyph;
+use super::{Glyph, tries};
 use crate::{
     api::{Attempt, StageProgress},
     islands::Moment,
@@ -10,7 +10,8 @@ use crate::{
     words::{self, Words},
 };
 
-/// Earlier attempts, oldest first, each with its own lane of stages: what became of it, and why.
+/// Earlier attempts, oldest first, each with its own lane of stages: what became of it, why, which
+/// tries failed before, and what was left behind.
 /// Nothing while there are none.
 #[component]
 pub(crate) fn Attempts(
@@ -25,20 +26,28 @@ pub(crate) fn Attempts(
     });
     let row = move |(attempt, facts): &(Attempt, Vec<String>)| {
         let now_ms = watch.now_ms.get_untracked();
-        let reason = attempt.failure.as_ref().map(|failure| failure.reason.clone());
+        let reason = attempt.failure.as_ref().map(|failure| words.told(&failure.reason));
+        let end = words.end_of_attempt(attempt);
         let stages = attempt.stages.iter().map(|one| stage(one, words)).collect_view();
         view! {
             <li class="attempt">
                 <p class="attempt-head">
                     <span class="attempt-name">{words.attempt_name(attempt)}</span>
                     " "
-                    {attempt.ended_at.map(|at| view! { <Moment at now_ms/> })}
+                    <span class="attempt-times">
+                        {attempt.started_at.map(|at| view! { <Moment at now_ms/> " – " })}
+                        {attempt.ended_at.map(|at| view! { <Moment at now_ms/> })}
+                    </span>
                 </p>
                 <p class="attempt-facts">{facts.join(" · ")}</p>
                 {reason.map(|reason| view! { <p class="attempt-reason">{reason}</p> })}
                 <ol class="lane" aria-label=words.stages_of_attempt(attempt.attempt)>
                     {stages}
                 </ol>
+                {tries::list(words, &attempt.tries, attempt.tries_before, now_ms)}
+                {end.map(|(is_clean, said)| {
+                    view! { <p class="attempt-end" data-clean=is_clean.then_some("")>{said}</p> }
+                })}
             </li>
         }
     };

@@ -5,10 +5,10 @@ use leptos::prelude::*;
 use crate::{live::Watch, measure};
 
 /// Height of a bar's drawing; its width is 100, and stretched to the column's.
-const HEIGHT: u32 = 12;
+const HEIGHT: u32 = 16;
 
-/// A bar for each stage that took time, once the attempt has ended: a table, so that it can be listened
-/// to, with a drawing in each row. Nothing before.
+/// A bar for each stage that took time, within the range that it usually ends in, once the attempt has
+/// ended: a table, so that it can be listened to, with a drawing in each row. Nothing before.
 #[component]
 pub(crate) fn Timeline(
     /// The request.
@@ -26,7 +26,7 @@ pub(crate) fn Timeline(
     let row = move |lane: &measure::Lane| {
         let name = view! { <th scope="row">{words.told(&lane.label)}</th> };
         let took = words.duration(lane.took_ms);
-        let usually = lane.usually_ms.map(|value| words.duration(value));
+        let usually = lane.usually_ms.map(|(low, high)| words.between(low, high));
         view! {
             <tr data-pace=lane.pace.as_str()>
                 {name}
@@ -49,6 +49,8 @@ pub(crate) fn Timeline(
         lanes.with(|lanes| {
             (!lanes.is_empty()).then(|| {
                 let rows = lanes.iter().map(row).collect_view();
+                let has_ranges = lanes.iter().any(|lane| is_range(lane.usually_ms));
+                let key = has_ranges.then(|| words.timeline_key());
                 view! {
                     <section class="timeline card" aria-labelledby="timeline-title">
                         <div class="timeline-head">
@@ -66,6 +68,7 @@ pub(crate) fn Timeline(
                             </thead>
                             <tbody>{rows}</tbody>
                         </table>
+                        <p class="timeline-key">{key}</p>
                     </section>
                 }
             })
@@ -73,19 +76,24 @@ pub(crate) fn Timeline(
     }
 }
 
-/// The bar, and a mark where it usually ends.
+/// Whether more than the middle is known.
+fn is_range(usually_ms: Option<(u64, u64)>) -> bool {
+    usually_ms.is_some_and(|(low, high)| low < high)
+}
+
+/// The bar, and below it where it usually ends: a band, or a mark where only the middle is known.
 fn drawing(lane: &measure::Lane) -> impl IntoView + use<> {
     let percent = |part: f64| format!("{:.1}", part * 100.0);
-    let mark = lane.usual_part.map(|part| {
-        view! {
-            <path class="timeline-mark" vector-effect="non-scaling-stroke" d=format!("M{} 0v{HEIGHT}", percent(part))/>
-        }
+    // Its ends are drawn too, so that a narrow one is seen.
+    let usual = lane.usual_part.map(|(from, to)| {
+        let band = format!("M{} 0H{}V{HEIGHT}H{0}z", percent(from), percent(to));
+        view! { <path class="timeline-band" vector-effect="non-scaling-stroke" d=band/> }
     });
     view! {
         <svg viewBox=format!("0 0 100 {HEIGHT}") preserveAspectRatio="none">
-            <rect class="timeline-track" x="0" y="2" width="100" height="8"/>
-            <rect class="timeline-bar" x="0" y="2" width=percent(lane.part) height="8"/>
-            {mark}
+            <rect class="timeline-track" x="0" y="4" width="100" height="8"/>
+            {usual}
+            <rect class="timeline-bar" x="0" y="4" width=percent(lane.part) height="8"/>
         </svg>
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     backend::RequestDetail,
     components::{
         Actions, Announcer, Attempts, Chip, Eta, FailureStory, Interruptions, Liveness, Machine,
-        SlowNote, Stepper, TellMe, Timeline, Undo, WaitingNote,
+        SlowNote, Stepper, TellMe, Timeline, Tries, Undo, WaitingNote,
     },
     live::Watch,
     words::Words,
@@ -50,6 +50,7 @@ pub(crate) fn Watched(
                 </Eta>
                 <Stepper watch/>
                 <Interruptions watch/>
+                <Tries watch/>
                 <Undo watch/>
                 <Liveness watch history/>
             </section>
@@ -89,15 +90,24 @@ fn stay_true(watch: Watch, request: &Request) {
         Effect::new(move |_| browser::set_address(icon::ICON_ID, &icon.get().address()));
         let links_of_stream = links.clone();
         Effect::new(move |_| {
-            if watch.link.get_untracked() != crate::live::Link::Ended {
-                let (name, id) = (name.clone(), links_of_stream.this.clone());
-                crate::live::keep_true(watch, links_of_stream.clone(), move |state| {
+            let (name, links) = (name.clone(), links_of_stream.clone());
+            let progress_path = links.progress.clone();
+            let keep_true = move |known_at_ms| {
+                let (name, id) = (name.clone(), links.this.clone());
+                crate::live::keep_true(watch, links.clone(), known_at_ms, move |state| {
                     let now_ms = watch.now_ms.get_untracked();
                     let crate::words::Notice { title, body } =
                         words.notice(&state.progress, &name, now_ms);
                     browser::notifications::tell(&id, &title, &body);
                 });
+            };
+            if watch.link.get_untracked() != crate::live::Link::Ended {
+                // The server rendered the page just before its first byte came.
+                keep_true(browser::response_start_ms());
             }
+            crate::live::notice_retry(watch, progress_path, move || {
+                keep_true(browser::monotonic_ms());
+            });
         });
         Effect::new(move |_| crate::live::ask_for_vm(watch, &links.page));
     }

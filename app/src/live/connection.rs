@@ -47,12 +47,13 @@ struct Tab {
 
 /// Keeps a page true until nothing more comes, or its owner is gone.
 ///
-/// Only to be called once the page is hydrated: from here on its signals move.
-pub(crate) fn connect(page: impl Page + 'static) {
-    connect_shared(Rc::new(page));
+/// Only to be called once the page is hydrated: from here on its signals move. What they say of now was
+/// true at `known_at_ms` of the browser's own clock.
+pub(crate) fn connect(page: impl Page + 'static, known_at_ms: f64) {
+    connect_shared(Rc::new(page), known_at_ms);
 }
 
-fn connect_shared(page: Rc<dyn Page>) {
+fn connect_shared(page: Rc<dyn Page>, known_at_ms: f64) {
     let now_ms = browser::monotonic_ms();
     let name = format!("stagewatch:{}", page.name());
     let channel = locks::are_here().then(|| BroadcastChannel::new(&name).ok()).flatten();
@@ -74,8 +75,7 @@ fn connect_shared(page: Rc<dyn Page>) {
         is_finding_place: false,
         is_polling: false,
         is_closed: false,
-        // The server rendered the page just before its first byte came.
-        clock: ServerClock::new(signs.now_ms.get_untracked(), browser::response_start_ms()),
+        clock: ServerClock::new(signs.now_ms.get_untracked(), known_at_ms),
         sleep: SleepWatch::new(browser::wall_ms(), now_ms),
         hint: None,
         told: None,

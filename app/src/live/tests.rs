@@ -79,6 +79,18 @@ fn an_event_that_comes_twice_or_late_changes_nothing() {
 }
 
 #[test]
+fn what_is_usual_stays_as_it_was_told_last() {
+    let mut told = sample::progress();
+    (told.stages[1].low_ms, told.stages[1].high_ms) = (Some(20_000), Some(40_000));
+    let mut state = state();
+    let data = serde_json::to_string(&told).unwrap();
+    state.apply(Message::parse("snapshot", "e1.4", &data).unwrap(), 0);
+    assert_eq!(state.apply(stage_event("stage", "e1.5", &starting(5)), 0), Outcome::Taken);
+    let clone = &state.progress.stages[1];
+    assert_eq!((clone.low_ms, clone.high_ms), (Some(20_000), Some(40_000)));
+}
+
+#[test]
 fn a_missing_event_is_noticed_and_nothing_is_taken() {
     let mut state = state();
     let before = state.clone();

@@ -21,6 +21,24 @@ impl Words {
         whole_seconds((ms + SECOND_MS / 2) / SECOND_MS)
     }
 
+    /// From one finished duration to another: `20–40 s`, `50 s – 1 min 10 s`.
+    pub(crate) fn between(self, low_ms: u64, high_ms: u64) -> String {
+        let (low, high) = (self.duration(low_ms), self.duration(high_ms));
+        if low == high {
+            return high;
+        }
+        let number = |text: &str, unit: &str| {
+            text.strip_suffix(unit).filter(|rest| !rest.contains(' ')).map(str::to_owned)
+        };
+        [" s", " min", " h", " d"]
+            .iter()
+            .find_map(|unit| {
+                let (low, _) = (number(&low, unit)?, number(&high, unit)?);
+                Some(format!("{low}–{high}"))
+            })
+            .unwrap_or_else(|| format!("{low} – {high}"))
+    }
+
     /// What stands before the fraction of a number.
     pub(super) fn decimal_point(self) -> char {
         match self.language() {
@@ -57,6 +75,17 @@ fn two(big: u64, big_unit: &str, small: u64, small_unit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_has_its_unit_once_where_both_have_the_same() {
+        let range = |low, high| Words::ENGLISH.between(low, high);
+        assert_eq!(range(20_000, 40_000), "20–40 s");
+        assert_eq!(range(500, 1_200), "0.5–1.2 s");
+        assert_eq!(Words::GERMAN.between(500, 12_000), "0,5–12 s");
+        assert_eq!(range(120_000, 240_000), "2–4 min");
+        assert_eq!(range(50_000, 70_000), "50 s – 1 min 10 s");
+        assert_eq!(range(40_100, 40_400), "40 s");
+    }
 
     const EN: Words = Words::ENGLISH;
 

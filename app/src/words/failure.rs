@@ -5,7 +5,7 @@
 
 use super::Words;
 use crate::{
-    api::{Failure, Progress, Stage, Status},
+    api::{Attempt, Failure, Progress, Stage, Status, UndoState},
     language::Language,
 };
 
@@ -214,16 +214,34 @@ impl Words {
 
     /// How an undo ended: whether nothing is left, in words. `None` while it goes on.
     pub(crate) fn end_of_undo(self, progress: &Progress) -> Option<(bool, String)> {
-        if !progress.status.has_ended() {
+        progress.status.has_ended().then(|| self.what_is_left(&progress.left))
+    }
+
+    /// The same of an earlier attempt, after what was undone in it: whether nothing was left, in words.
+    /// `None` when there was nothing to undo.
+    pub(crate) fn end_of_attempt(self, attempt: &Attempt) -> Option<(bool, String)> {
+        let steps = |wanted: UndoState| {
+            let steps = attempt.undo.iter().filter(|step| step.state == wanted);
+            let steps: Vec<_> = steps.map(|step| self.told(&step.step)).collect();
+            (!steps.is_empty()).then(|| steps.join(", "))
+        };
+        let (is_clean, end) = self.what_is_left(&attempt.left);
+        let done = steps(UndoState::Done).map(|steps| format!("{}: {steps}", self.undone()));
+        let failed =
+            steps(UndoState::Failed).map(|steps| format!("{}: {steps}", self.not_undone()));
+        if done.is_none() && failed.is_none() {
             return None;
         }
-        Some(match progress.left.as_slice() {
-            [] => (true, self.pick("Nothing left behind", "Nichts zurückgeblieben").to_owned()),
-            left => {
-                let left = left.join(", ");
-                (false, say!(self, "Left behind: {left}", "Zurückgeblieben: {left}"))
-            }
-        })
+        let parts: Vec<_> = [done, failed, Some(end)].into_iter().flatten().collect();
+        Some((is_clean, parts.join(" · ")))
+    }
+
+    fn what_is_left(self, left: &[String]) -> (bool, String) {
+        if left.is_empty() {
+            return (true, self.pick("Nothing left behind", "Nichts zurückgeblieben").to_owned());
+        }
+        let left = left.join(", ");
+        (false, say!(self, "Left behind: {left}", "Zurückgeblieben: {left}"))
     }
 }
 

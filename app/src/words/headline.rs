@@ -52,7 +52,7 @@ impl Words {
                 self.pick("Waiting for the database", "Wartet auf die Datenbank")
             }
             WaitingFor::Retry => {
-                self.pick("Waiting to try again", "Wartet auf den nächsten Versuch")
+                self.pick("Waiting to try again", "Wartet auf den nächsten Anlauf")
             }
             WaitingFor::Worker => {
                 self.pick("Queued, waiting for a worker", "Wartet auf einen freien Platz")

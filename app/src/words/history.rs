@@ -106,7 +106,7 @@ impl Words {
             "VmProvisioningStarted" => self.pick("A worker started", "Arbeit begonnen"),
             "VmProvisioningTryFailed" => self.pick(
                 "A try failed and will be repeated",
-                "Ein Versuch ist fehlgeschlagen und wird wiederholt",
+                "Ein Anlauf ist fehlgeschlagen und wird wiederholt",
             ),
             "VmProvisioned" => self.pick("Ready", "Bereit"),
             "VmProvisioningUndoStarted" => self.pick(

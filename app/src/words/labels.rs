@@ -34,6 +34,8 @@ labels! {
     history: "History", "Verlauf";
     /// Where the work was interrupted.
     interruptions: "Interruptions", "Unterbrechungen";
+    /// The tries of an attempt that failed and were repeated.
+    failed_tries: "Failed tries", "Fehlgeschlagene Anläufe";
     /// The attempts before this one.
     earlier_attempts: "Earlier attempts", "Frühere Versuche";
     /// The buttons.
@@ -112,6 +114,10 @@ labels! {
     took: "Took", "Dauer";
     /// How long it usually takes.
     usually_title: "Usually", "Üblich";
+    /// What the bands in the chart are.
+    timeline_key:
+        "The band is where 8 of 10 other runs ended.",
+        "Im markierten Bereich endeten 8 von 10 anderen Durchläufen.";
     /// Where nothing is known of that.
     not_known: "not known yet", "noch nicht bekannt";
     /// The way to the replay.

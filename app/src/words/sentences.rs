@@ -12,7 +12,7 @@ impl Words {
                 self.pick("The database is not answering", "Die Datenbank antwortet nicht")
             }
             WaitingFor::Retry | WaitingFor::Worker => {
-                self.pick("The last try failed", "Der letzte Versuch ist fehlgeschlagen")
+                self.pick("The last try failed", "Der letzte Anlauf ist fehlgeschlagen")
             }
         }
     }

@@ -60,7 +60,7 @@ impl Words {
         let waits_for = self.waiting_for(waits_for);
         match progress.waiting.as_ref().and_then(|waiting| waiting.next_try) {
             Some(number) => {
-                say!(self, "{waits_for}, try {number}", "{waits_for}, Versuch {number}")
+                say!(self, "{waits_for}, try {number}", "{waits_for}, Anlauf {number}")
             }
             None => waits_for.to_owned(),
         }

@@ -11,7 +11,7 @@ use super::breaker::VcenterOutage;
 use super::feed::{Feed, Subscription, Unnumbered};
 use super::vcenter::CurrentVcenter;
 use super::vcenter_health::VcenterHealth;
-use crate::domain::estimate::{Learned, Position, Told};
+use crate::domain::estimate::{Learned, Position, TIMED, Told};
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{RequestId, VcenterId, Viewer};
 use crate::domain::ports::clock::Clock;
@@ -54,6 +54,8 @@ pub struct ProgressNow {
     pub now: DateTime<Utc>,
     /// What is told of the future at this moment.
     pub told: Told,
+    /// How long each stage usually takes, from and to, in milliseconds; only asked for one request.
+    pub usual: [Option<(u64, u64)>; TIMED],
     /// Why nothing moves, beyond what the timeline says.
     pub hold: Option<Hold>,
 }
@@ -248,7 +250,7 @@ impl ProgressQuery {
                 .other_vcenter(&timeline, row.vcenter.as_ref())
                 .or_else(away)
                 .or_else(|| Some(Hold::Worker { ahead: place()? }));
-            all.push(ProgressNow { timeline, now, told, hold });
+            all.push(ProgressNow { timeline, now, told, usual: [None; TIMED], hold });
         }
         Ok(all)
     }
@@ -259,11 +261,15 @@ impl ProgressQuery {
     ///
     /// [`StoreError`].
     pub async fn now(&self, timeline: Timeline) -> Result<ProgressNow, StoreError> {
-        let learned = self.learned(&timeline).await?;
+        // What an ended one is compared with is what others took.
+        let learned = match timeline.status.has_ended() {
+            true => self.learned_of_others(&timeline).await?,
+            false => self.learned(&timeline).await?,
+        };
         let hold = self.hold(&timeline).await?;
         let now = self.clock.now();
-        let told = learned.tell(timeline.position(now));
-        Ok(ProgressNow { timeline, now, told, hold })
+        let (told, usual) = (learned.tell(timeline.position(now)), learned.usual_ms());
+        Ok(ProgressNow { timeline, now, told, usual, hold })
     }
 
     /// As [`now`](Self::now), but with what was told with the newest event when PostgreSQL is away: a
@@ -273,7 +279,7 @@ impl ProgressQuery {
             Ok(progress) => progress,
             Err(_) => {
                 let (now, told) = (self.clock.now(), timeline.told);
-                ProgressNow { timeline, now, told, hold: None }
+                ProgressNow { timeline, now, told, usual: [None; TIMED], hold: None }
             }
         }
     }
@@ -343,6 +349,11 @@ impl ProgressQuery {
     async fn learned(&self, timeline: &Timeline) -> Result<Arc<Learned>, StoreError> {
         let vcenter = timeline.vcenter.clone().or_else(|| self.vcenter.known());
         self.repository.learned(vcenter.as_ref(), &timeline.spec).await
+    }
+
+    async fn learned_of_others(&self, timeline: &Timeline) -> Result<Arc<Learned>, StoreError> {
+        let vcenter = timeline.vcenter.clone().or_else(|| self.vcenter.known());
+        self.repository.learned_of_others(vcenter.as_ref(), &timeline.spec).await
     }
 
     /// The outage that keeps a request from going on, if one does: it may have a worker on another

@@ -60,6 +60,14 @@ fn nothing_is_told_after_the_end() {
 }
 
 #[test]
+fn usual_is_where_most_runs_ended_and_not_known_of_what_nobody_did() {
+    assert_eq!(Learned::nothing().usual_ms(), [None; TIMED]);
+    let learned = learned(spread(60_000.0, 101).into_iter().map(last_stage_only));
+    let (low, high) = learned.usual_ms()[Stage::WaitingForNetwork.index()].expect("a range");
+    assert!(about(low, 52_000) && about(high, 69_500), "{low} to {high}");
+}
+
+#[test]
 fn typical_is_the_median_and_the_samples_are_those_that_became_ready() {
     let runs = [run([1, 7, 1, 1, 1]), run([9, 2, 1, 1, 1]), run([3, 9, 1, 1, 1])];
     let failed = broken_off(run([4, 1, 1, 1, 1]), Stage::Configuring, 900);

@@ -17,7 +17,10 @@ use super::vm::VmStatus;
 mod parts;
 
 use parts::ms_between;
-pub use parts::{Attempt, FailedTry, Interruption, Mark, Resumption, StageState, StageTimes, Undo};
+pub use parts::{
+    Attempt, FailedTries, FailedTry, Interruption, Mark, Resumption, StageState, StageTimes,
+    TRIES_MAX, Undo,
+};
 
 /// How many interruptions of an attempt are told: enough to see a pattern, and a bound for what a
 /// server that crashes again and again makes of one progress. The journal has all of them.
@@ -60,6 +63,8 @@ pub struct Timeline {
     pub attempts: Vec<Attempt>,
     /// The try that failed last, until something else happens.
     pub failed_try: Option<FailedTry>,
+    /// All tries of the attempt that failed and were repeated.
+    pub tries: FailedTries,
     /// The worker that recorded its start, or went on last.
     pub worker: Option<String>,
     /// How the work was taken up again after an interruption, until something else happens.
@@ -116,6 +121,7 @@ impl Timeline {
             stages,
             attempts: Vec::new(),
             failed_try: None,
+            tries: FailedTries::default(),
             worker: None,
             resumption: None,
             interruptions: Vec::new(),
@@ -152,9 +158,12 @@ impl Timeline {
                 self.enter(*current_stage, mark);
                 self.details.clone_from(details);
             }
-            VmEvent::VmProvisioningTryFailed { failed_try, reason, next_at, .. } => {
-                let (number, reason, next_at) = (*failed_try, reason.clone(), *next_at);
-                self.failed_try = Some(FailedTry { number, reason, next_at });
+            VmEvent::VmProvisioningTryFailed { stage, failed_try, reason, next_at } => {
+                let (number, reason) = (*failed_try, reason.clone());
+                let (stage, at, next_at) = (*stage, mark.at, *next_at);
+                let failed = FailedTry { number, stage, at, reason, next_at };
+                self.tries.push(failed.clone());
+                self.failed_try = Some(failed);
             }
             VmEvent::VmProvisioned { vm } => {
                 self.enter(Stage::Ready, mark);
@@ -328,6 +337,9 @@ impl Timeline {
             ended_at: self.ended_at.take(),
             outcome: self.status,
             stages: std::mem::replace(&mut self.stages, stages),
+            tries: std::mem::take(&mut self.tries),
+            undo: std::mem::take(&mut self.undo),
+            left: std::mem::take(&mut self.left),
             failure: self.failure.take(),
         });
         self.attempt = number;
@@ -335,8 +347,6 @@ impl Timeline {
         self.current_stage = Stage::Created;
         self.details = None;
         self.interruptions.clear();
-        self.undo.clear();
-        self.left.clear();
     }
 
     fn undone(&mut self, step: UndoneStep, mark: Mark) {

@@ -141,9 +141,46 @@ fn another_attempt_begins_anew_and_the_earlier_one_keeps_its_times() {
         ended_at: before.ended_at,
         outcome: VmStatus::Failed,
         stages: before.stages,
+        tries: before.tries,
+        undo: before.undo,
+        left: before.left,
         failure: before.failure,
     };
     assert_eq!(after.attempts, [earlier]);
+}
+
+#[test]
+fn every_try_that_failed_is_kept_with_its_attempt_within_bounds() {
+    let failed_try = |number: u32| VmEvent::VmProvisioningTryFailed {
+        stage: Stage::Cloning,
+        failed_try: number,
+        reason: format!("reason {number}"),
+        next_at: DateTime::UNIX_EPOCH,
+    };
+    let numbers = |tries: &FailedTries| -> Vec<u32> {
+        tries.newest.iter().map(|failed| failed.number).collect()
+    };
+    let begun = [requested(), started(), progress(Stage::Cloning)];
+    let twice =
+        [&begun[..], &[failed_try(1), failed_try(2), progress(Stage::Configuring)]].concat();
+    let timeline = replay(&twice);
+    assert_eq!(timeline.failed_try, None, "nobody waits for it any more");
+    assert_eq!((numbers(&timeline.tries), timeline.tries.before), (vec![1, 2], 0));
+    let first = &timeline.tries.newest[0];
+    assert_eq!((first.stage, first.reason.as_str()), (Stage::Cloning, "reason 1"));
+
+    let ended = [
+        VmEvent::VmProvisioningFailed { failure: failure(Stage::Configuring) },
+        VmEvent::VmProvisioningRetryRequested { by: Owner::local(), attempt: 2 },
+    ];
+    let again = replay(&[&twice[..], &ended[..]].concat());
+    assert_eq!(again.attempts[0].tries, timeline.tries, "they stay with their attempt");
+    assert_eq!(again.tries, FailedTries::default());
+
+    let many: Vec<_> = (1..=20).map(failed_try).collect();
+    let timeline = replay(&[&begun[..], &many[..]].concat());
+    assert_eq!(numbers(&timeline.tries), (5..=20).collect::<Vec<_>>());
+    assert_eq!((timeline.tries.newest.len(), timeline.tries.before), (TRIES_MAX, 4));
 }
 
 #[test]

@@ -16,11 +16,13 @@ use crate::domain::ports::progress::{RequestRow, StoredEvent};
 use crate::domain::ports::vsphere::{UndoneStep, VmProvisioningResult, VmTemplate};
 use crate::domain::spec::{NetworkSpec, VmSpec};
 use crate::domain::stage::VmProvisioningStage as Stage;
-use crate::domain::timeline::{Attempt, Resumption, StageState, StageTimes, Timeline};
+use crate::domain::timeline::{Resumption, StageState, StageTimes, Timeline};
 use crate::domain::vm::VmStatus;
 
+mod attempts;
 mod insights;
 
+use attempts::{attempt, tries, undo_step};
 pub use insights::insights;
 
 /// What the person who waits is told from `slowAfterMs` on.
@@ -65,8 +67,11 @@ pub fn stage_state(state: StageState) -> api::StageState {
 
 /// The progress as of now, for a snapshot.
 pub fn progress_now(progress: &ProgressNow) -> api::Progress {
-    let ProgressNow { timeline, now, told, hold } = progress;
+    let ProgressNow { timeline, now, told, usual, hold } = progress;
     let mut wire = progress_at(timeline, *now, told);
+    for (stage, usual) in wire.stages.iter_mut().zip(usual) {
+        (stage.low_ms, stage.high_ms) = usual.unzip();
+    }
     wire.server_time = Some((*now).into());
     // A try that is due is under way again: nobody waits for it any more.
     wire.waiting = wire.waiting.filter(|waiting| waiting.next_at.is_none_or(|at| at.0 > *now));
@@ -143,6 +148,8 @@ fn progress_at(timeline: &Timeline, at: DateTime<Utc>, told: &Told) -> api::Prog
         message: slow.then(|| SLOW_MESSAGE.to_owned()),
         attempt: timeline.attempt,
         attempts: timeline.attempts.iter().map(attempt).collect(),
+        tries: tries(&timeline.tries),
+        tries_before: timeline.tries.before,
         waiting: timeline.failed_try.as_ref().map(|failed| api::Waiting {
             waiting_for: api::WaitingFor::Retry,
             ahead: None,
@@ -158,15 +165,7 @@ fn progress_at(timeline: &Timeline, at: DateTime<Utc>, told: &Told) -> api::Prog
                 message: interruption.how.words(),
             })
             .collect(),
-        undo: timeline
-            .undo
-            .iter()
-            .map(|undo| api::UndoStep {
-                step: undo.step.clone(),
-                state: if undo.done { api::UndoState::Done } else { api::UndoState::Failed },
-                at: undo.at.into(),
-            })
-            .collect(),
+        undo: timeline.undo.iter().map(undo_step).collect(),
         left: timeline.left.clone(),
         failure: timeline.failure.as_ref().map(failure),
     }
@@ -194,19 +193,6 @@ pub fn estimate(told: &Estimate) -> api::Estimate {
     }
 }
 
-/// An earlier attempt. What was usual then is not told again.
-fn attempt(attempt: &Attempt) -> api::Attempt {
-    let told = Told::default();
-    api::Attempt {
-        attempt: attempt.number,
-        started_at: attempt.started_at.map(Into::into),
-        ended_at: attempt.ended_at.map(Into::into),
-        outcome: status(attempt.outcome),
-        stages: Stage::ALL.map(|stage| stage_progress(&attempt.stages, stage, &told)).into(),
-        failure: attempt.failure.as_ref().map(failure),
-    }
-}
-
 fn stage_progress(stages: &[StageTimes; 6], which: Stage, told: &Told) -> api::StageProgress {
     let times = &stages[which.index()];
     api::StageProgress {
@@ -217,6 +203,8 @@ fn stage_progress(stages: &[StageTimes; 6], which: Stage, told: &Told) -> api::S
         completed_at: times.left.map(|mark| mark.at.into()),
         duration_ms: times.duration_ms(),
         typical_ms: told.typical_ms.get(which.index()).copied().flatten(),
+        low_ms: None,
+        high_ms: None,
     }
 }
 

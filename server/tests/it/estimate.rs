@@ -136,6 +136,7 @@ async fn after_five_runs_the_sixth_is_told_what_they_teach_everywhere() {
     let mut stream = server.stream(id).await;
     let snapshot = stream.until_event("snapshot").await;
     assert_current_stage(&snapshot.progress(), &learned);
+    assert_eq!(ranges(&snapshot.progress()), learned.usual_ms(), "what is usual for each stage");
     let epoch = snapshot.id.expect("an id").rsplit_once('.').expect("a number").0.to_owned();
     pause.release();
     stream.rest().await;
@@ -163,7 +164,21 @@ async fn after_five_runs_the_sixth_is_told_what_they_teach_everywhere() {
         let typical: Vec<_> = progress.stages.iter().map(|stage| stage.typical_ms).collect();
         assert_eq!(typical[..TIMED], medians.map(Some), "{frame:?}");
         assert_eq!(typical[TIMED], None, "READY takes no time");
+        assert_eq!(ranges(&progress), [None; TIMED], "what is numbered does not speak of now");
     }
+    // Its own run is not among those that it is compared with.
+    let ended = server.ended(id).await;
+    assert_eq!(ranges(&ended), learned.usual_ms());
+    let typical: Vec<_> = ended.stages.iter().map(|stage| stage.typical_ms).collect();
+    assert_eq!(typical[..TIMED], medians.map(Some));
+}
+
+/// From where to where each stage usually ends.
+fn ranges(progress: &Progress) -> [Option<(u64, u64)>; TIMED] {
+    std::array::from_fn(|index| {
+        let stage = &progress.stages[index];
+        stage.low_ms.zip(stage.high_ms)
+    })
 }
 
 /// The estimate as JSON, at a moment in the middle of the clone.

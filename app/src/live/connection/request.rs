@@ -18,9 +18,15 @@ struct Request<F> {
 
 /// Keeps `watch` true until its request ends; `on_end` is called in one tab of the browser when it does.
 ///
-/// Only to be called once the page is hydrated: from here on its signals move.
-pub(crate) fn keep_true(watch: Watch, links: Links, on_end: impl Fn(&LiveState) + 'static) {
-    connect(Request { watch, links, on_end });
+/// Only to be called once the page is hydrated: from here on its signals move. What `watch` says of now
+/// was true at `known_at_ms` of the browser's own clock.
+pub(crate) fn keep_true(
+    watch: Watch,
+    links: Links,
+    known_at_ms: f64,
+    on_end: impl Fn(&LiveState) + 'static,
+) {
+    connect(Request { watch, links, on_end }, known_at_ms);
 }
 
 impl<F: Fn(&LiveState)> Page for Request<F> {

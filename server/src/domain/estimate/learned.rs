@@ -34,6 +34,8 @@ const LATE_BEYOND: f64 = -2.995_732_273_553_991;
 struct StageLearned {
     curve: Curve,
     typical_ms: u64,
+    /// The 10th and the 90th percentile.
+    usual_ms: (u64, u64),
     /// The 95th percentile.
     up_to_ms: u64,
     longest_ms: u64,
@@ -92,6 +94,12 @@ impl Learned {
         let typical_ms = std::array::from_fn(|stage| Some(self.stages[stage].as_ref()?.typical_ms));
         let estimate = if self.samples == 0 { None } else { self.estimate(position) };
         Told { estimate, typical_ms }
+    }
+
+    /// How long each stage usually takes: in nine cases of ten not less than the one, and not more than
+    /// the other, in milliseconds.
+    pub fn usual_ms(&self) -> [Option<(u64, u64)>; TIMED] {
+        std::array::from_fn(|stage| Some(self.stages[stage].as_ref()?.usual_ms))
     }
 
     fn estimate(&self, position: Position) -> Option<Estimate> {
@@ -170,12 +178,14 @@ fn learn_stage(runs: &[Run], stage: usize, in_basis: fn(&Run) -> bool) -> Option
     let mut complete: Vec<u64> =
         basis.iter().filter(|spent| !spent.censored).map(|spent| spent.ms).collect();
     let up_to_ms = whole_ms(curve.log_at(LATE_BEYOND).exp());
+    let lasts_longer = |likely: f64| whole_ms(curve.log_at(likely.ln()).exp());
+    let usual_ms = (lasts_longer(0.9), lasts_longer(0.1));
     let typical_ms = median(&mut complete).unwrap_or_else(|| {
         // Only others have been through it.
         whole_ms(curve.log_at(0.5_f64.ln()).exp())
     });
     let longest_ms = basis.iter().map(|spent| spent.ms).max().unwrap_or(u64::MAX);
-    Some(StageLearned { curve, typical_ms, up_to_ms, longest_ms, runs: basis.len() })
+    Some(StageLearned { curve, typical_ms, usual_ms, up_to_ms, longest_ms, runs: basis.len() })
 }
 
 /// The logarithm of the likelihood at this point of this stage.

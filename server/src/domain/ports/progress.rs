@@ -104,6 +104,17 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
         spec: &VmSpec,
     ) -> Result<Arc<Learned>, StoreError>;
 
+    /// The same without what this request itself took: what was usual for an ended one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn learned_of_others(
+        &self,
+        vcenter: Option<&VcenterId>,
+        spec: &VmSpec,
+    ) -> Result<Arc<Learned>, StoreError>;
+
     /// Says that another attempt has ended in this vCenter: what was learned before is out of date.
     fn forget_learned(&self, vcenter: &VcenterId);
 

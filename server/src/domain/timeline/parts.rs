@@ -6,6 +6,10 @@ use crate::domain::event::Failure;
 use crate::domain::stage::VmProvisioningStage;
 use crate::domain::vm::VmStatus;
 
+/// How many failed tries of an attempt are told: all of them, unless trouble came again and again, and a
+/// bound for what that makes of one progress. The journal has all of them.
+pub const TRIES_MAX: usize = 16;
+
 /// An attempt that has ended and was followed by another. It keeps its times and its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -19,6 +23,12 @@ pub struct Attempt {
     pub outcome: VmStatus,
     /// Its stages.
     pub stages: [StageTimes; 6],
+    /// The tries that failed and were repeated.
+    pub tries: FailedTries,
+    /// What was undone, in order.
+    pub undo: Vec<Undo>,
+    /// What could not be undone, by name.
+    pub left: Vec<String>,
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
 }
@@ -65,10 +75,34 @@ pub struct Mark {
 pub struct FailedTry {
     /// Which it was, from 1.
     pub number: u32,
+    /// In which stage.
+    pub stage: VmProvisioningStage,
+    /// When it failed.
+    pub at: DateTime<Utc>,
     /// Why, for a person.
     pub reason: String,
     /// When the next one begins.
     pub next_at: DateTime<Utc>,
+}
+
+/// The tries of an attempt that failed and were repeated: the newest of them, oldest first, at most
+/// [`TRIES_MAX`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FailedTries {
+    /// The newest.
+    pub newest: Vec<FailedTry>,
+    /// How many were before them.
+    pub before: u32,
+}
+
+impl FailedTries {
+    pub(super) fn push(&mut self, failed: FailedTry) {
+        if self.newest.len() == TRIES_MAX {
+            self.newest.remove(0);
+            self.before += 1;
+        }
+        self.newest.push(failed);
+    }
 }
 
 /// How the work was taken up again after an interruption.

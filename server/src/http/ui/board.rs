@@ -97,6 +97,7 @@ async fn listed(
 fn row_progress(progress: &ProgressNow) -> api::Progress {
     api::Progress {
         attempts: Vec::new(),
+        tries: Vec::new(),
         undo: Vec::new(),
         details: None,
         message: None,

@@ -11,7 +11,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use crate::domain::event::Failure;
 use crate::domain::ports::progress::StoredEvent;
 use crate::domain::stage::VmProvisioningStage as Stage;
-use crate::domain::timeline::{StageState, StageTimes, Timeline};
+use crate::domain::timeline::{FailedTries, StageState, StageTimes, Timeline, Undo};
 use crate::http::error::ApiError;
 use crate::http::guard::Asking;
 use crate::http::query::LIMIT_MAX;
@@ -73,6 +73,28 @@ impl Lines {
         }
     }
 
+    fn tries(&mut self, tries: &FailedTries) {
+        if tries.before > 0 {
+            self.add("Tries", &format!("{} more before these", tries.before));
+        }
+        for failed in &tries.newest {
+            let (stage, at) = (failed.stage.label(), moment(failed.at));
+            let pause = (failed.next_at - failed.at).num_milliseconds();
+            let told = format!("{} in {stage}, {at}, pause {pause} ms", failed.number);
+            self.add("Failed try", &format!("{told}: {}", failed.reason));
+        }
+    }
+
+    fn undo(&mut self, undo: &[Undo], left: &[String]) {
+        for undo in undo {
+            let how = if undo.done { "undone" } else { "could not be undone" };
+            self.add("Undo", &format!("{}: {how}, {}", undo.step, moment(undo.at)));
+        }
+        for left in left {
+            self.add("Left behind", left);
+        }
+    }
+
     fn failure(&mut self, failure: &Failure) {
         self.add("Failed in", failure.stage.label());
         self.add("Code", &failure.code);
@@ -115,23 +137,20 @@ fn text(
         lines.title(&format!("Attempt {}: {}", attempt.number, attempt.outcome.as_str()));
         lines.add("", &span(attempt.started_at, attempt.ended_at));
         lines.stages(&attempt.stages);
+        lines.tries(&attempt.tries);
         if let Some(failure) = &attempt.failure {
             lines.failure(failure);
         }
+        lines.undo(&attempt.undo, &attempt.left);
     }
     lines.title(&format!("Attempt {}: {}", timeline.attempt, timeline.status.as_str()));
     lines.add("", &span(timeline.started_at, timeline.ended_at));
     lines.stages(&timeline.stages);
+    lines.tries(&timeline.tries);
     if let Some(failure) = &timeline.failure {
         lines.failure(failure);
     }
-    for undo in &timeline.undo {
-        let how = if undo.done { "undone" } else { "could not be undone" };
-        lines.add("Undo", &format!("{}: {how}, {}", undo.step, moment(undo.at)));
-    }
-    for left in &timeline.left {
-        lines.add("Left behind", left);
-    }
+    lines.undo(&timeline.undo, &timeline.left);
     if let Some(vm) = &timeline.vm {
         let place = format!("{}, {}, {}", vm.moref, vm.instance_uuid, vm.ip_address);
         lines.add("VM", &place);
@@ -159,7 +178,13 @@ mod tests {
             reason: "no space\r\nStatus          ready\u{1b}[2J".to_owned(),
             retryable: true,
         };
-        let events = journal(&[requested(), VmEvent::VmProvisioningFailed { failure }]);
+        let failed_try = VmEvent::VmProvisioningTryFailed {
+            stage: Stage::Cloning,
+            failed_try: 1,
+            reason: "vCenter is not answering".to_owned(),
+            next_at: DateTime::from_timestamp_millis(1_500).expect("a moment"),
+        };
+        let events = journal(&[requested(), failed_try, VmEvent::VmProvisioningFailed { failure }]);
         let timeline = Timeline::replay(RequestId(uuid::Uuid::nil()), &events).expect("a request");
         let stored = StoredEvent {
             seq: 1,
@@ -168,12 +193,14 @@ mod tests {
             recorded_at: events[0].recorded_at,
             payload: "{}".to_owned(),
         };
-        let text = text(&timeline, &[stored], events[1].recorded_at, "vCenter vc.example.com");
+        let text = text(&timeline, &[stored], events[2].recorded_at, "vCenter vc.example.com");
         for line in [
             "Request         00000000-0000-0000-0000-000000000000",
             "Name            build-agent-07",
             "vCenter         vCenter vc.example.com",
             "Attempt 1: failed",
+            "Failed try      1 in Cloning from template, 1970-01-01T00:00:00.200Z, pause 1300 ms: \
+             vCenter is not answering",
             "Code            vcenter_rejected",
             "                   1  1970-01-01T00:00:00.100Z  VmRequested",
         ] {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::corrupt;
 use crate::domain::estimate::{History, Learned, RUNS_MAX, Run, Spent, TIMED};
-use crate::domain::ids::VcenterId;
+use crate::domain::ids::{RequestId, VcenterId};
 use crate::domain::ports::event_store::StoreError;
 use crate::domain::spec::VmSpec;
 use crate::domain::stage::VmProvisioningStage as Stage;
@@ -26,6 +26,11 @@ const LEARNED_TTL: Duration = Duration::from_secs(10);
 /// For how many templates and sizes it is kept, some 40 KiB each. One more makes room by forgetting all.
 const LEARNED_MAX: usize = 256;
 
+/// How long what was usual for one ended request is good for, and for how many it is kept. It hardly
+/// changes, but is of use to nobody else.
+const OTHERS_TTL: Duration = Duration::from_secs(60);
+const OTHERS_MAX: usize = 64;
+
 /// Which requests are alike.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -33,6 +38,17 @@ struct Key {
     template: String,
     cpus: u32,
     memory_mib: u32,
+}
+
+impl Key {
+    fn of(vcenter: &VcenterId, spec: &VmSpec) -> Self {
+        Self {
+            vcenter: vcenter.0.clone(),
+            template: spec.template.clone(),
+            cpus: spec.cpus,
+            memory_mib: spec.memory_mib,
+        }
+    }
 }
 
 /// What was learned, by what it was learned for.
@@ -44,6 +60,8 @@ pub(super) struct LearnedCache {
 #[derive(Debug, Default)]
 struct Kept {
     by_key: HashMap<Key, (Instant, Arc<Learned>)>,
+    /// By the ended request whose own times are left out.
+    of_others: HashMap<RequestId, (Instant, Arc<Learned>)>,
     /// Counts the ends: what was asked of PostgreSQL before one is not kept after it.
     ends: u64,
 }
@@ -57,12 +75,7 @@ impl LearnedCache {
         spec: &VmSpec,
     ) -> Result<Arc<Learned>, StoreError> {
         let Some(vcenter) = vcenter else { return Ok(Arc::new(Learned::nothing())) };
-        let key = Key {
-            vcenter: vcenter.0.clone(),
-            template: spec.template.clone(),
-            cpus: spec.cpus,
-            memory_mib: spec.memory_mib,
-        };
+        let key = Key::of(vcenter, spec);
         let ends = {
             let kept = self.kept();
             match kept.by_key.get(&key) {
@@ -72,7 +85,7 @@ impl LearnedCache {
                 _ => kept.ends,
             }
         };
-        let learned = Arc::new(Learned::from_history(&history(pool, &key).await?));
+        let learned = Arc::new(Learned::from_history(&history(pool, &key, None).await?));
         let mut kept = self.kept();
         if kept.ends == ends {
             if kept.by_key.len() >= LEARNED_MAX {
@@ -80,6 +93,30 @@ impl LearnedCache {
             }
             kept.by_key.insert(key, (Instant::now(), Arc::clone(&learned)));
         }
+        Ok(learned)
+    }
+
+    /// The same without what this request itself took.
+    pub(super) async fn of_others(
+        &self,
+        pool: &PgPool,
+        vcenter: Option<&VcenterId>,
+        spec: &VmSpec,
+    ) -> Result<Arc<Learned>, StoreError> {
+        let Some(vcenter) = vcenter else { return Ok(Arc::new(Learned::nothing())) };
+        let request = spec.request_id;
+        if let Some((at, learned)) = self.kept().of_others.get(&request)
+            && at.elapsed() < OTHERS_TTL
+        {
+            return Ok(Arc::clone(learned));
+        }
+        let others = history(pool, &Key::of(vcenter, spec), Some(request)).await?;
+        let learned = Arc::new(Learned::from_history(&others));
+        let mut kept = self.kept();
+        if kept.of_others.len() >= OTHERS_MAX {
+            kept.of_others.clear();
+        }
+        kept.of_others.insert(request, (Instant::now(), Arc::clone(&learned)));
         Ok(learned)
     }
 
@@ -96,8 +133,13 @@ impl LearnedCache {
     }
 }
 
-/// The newest attempts of the same template and size, of the same template, and of all.
-async fn history(pool: &PgPool, key: &Key) -> Result<History, StoreError> {
+/// The newest attempts of the same template and size, of the same template, and of all, but for those of
+/// the request `without`.
+async fn history(
+    pool: &PgPool,
+    key: &Key,
+    without: Option<RequestId>,
+) -> Result<History, StoreError> {
     let rows_max = i64::from(RUNS_MAX) * i64::try_from(TIMED).unwrap_or(i64::MAX);
     let rows = sqlx::query!(
         r#"select request_id as "request_id!", attempt as "attempt!", stage as "stage!",
@@ -127,6 +169,9 @@ async fn history(pool: &PgPool, key: &Key) -> Result<History, StoreError> {
     let mut runs: HashMap<(Uuid, i32), Run> = HashMap::new();
     let (mut templates, mut sizes) = (Numbers::new(&key.template), Numbers::new(&size_of(key)));
     for row in rows {
+        if without.is_some_and(|without| without.0 == row.request_id) {
+            continue;
+        }
         let stage = Stage::parse(&row.stage).ok_or_else(|| corrupt(row.stage.clone()))?;
         let ms = u64::try_from(row.duration_ms).map_err(|_| corrupt("a negative time"))?;
         let run = runs.entry((row.request_id, row.attempt)).or_insert_with(|| {

@@ -271,6 +271,14 @@ impl ProgressRepository for PgProgressRepository {
         self.learned.of(&self.pool, vcenter, spec).await
     }
 
+    async fn learned_of_others(
+        &self,
+        vcenter: Option<&VcenterId>,
+        spec: &VmSpec,
+    ) -> Result<Arc<Learned>, StoreError> {
+        self.learned.of_others(&self.pool, vcenter, spec).await
+    }
+
     fn forget_learned(&self, vcenter: &VcenterId) {
         self.learned.forget(vcenter);
     }

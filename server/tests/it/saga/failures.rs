@@ -119,7 +119,16 @@ async fn a_try_that_fails_is_told_and_repeated_until_the_vm_is_ready() {
     assert!(waiting.next_at.is_some() && waiting.reason.is_some(), "{waiting:?}");
     let tries: Vec<_> = frames.iter().filter(|frame| frame.name() == "retry").collect();
     assert_eq!(tries.len(), 2, "the reply is lost, then a proxy answers 503");
-    for (number, told) in (2..).zip(tries) {
+    let kept = &progress.tries;
+    assert_eq!(kept.iter().map(|kept| kept.number).collect::<Vec<_>>(), [1, 2], "{kept:?}");
+    for (number, (told, kept)) in (2..).zip(tries.into_iter().zip(kept)) {
+        let event = told.stage_event();
+        assert_eq!((kept.at, kept.stage), (event.at, event.stage));
+        let waited = event.progress.waiting.expect("what is waited for");
+        assert_eq!(
+            (waited.next_at, waited.reason),
+            (Some(kept.next_at), Some(kept.reason.clone()))
+        );
         let told = told.stage_event().progress.waiting.expect("what is waited for");
         assert_eq!((told.waiting_for, told.next_try), (WaitingFor::Retry, Some(number)));
         assert!(told.next_try != waiting.next_try || told == waiting, "{told:?} {waiting:?}");

@@ -1,6 +1,6 @@
 //! Another attempt of the same request: the earlier ones stay, and nothing is learned from them.
 
-use app::api::{Request, StageState, Status};
+use app::api::{Request, Stage, StageState, Status};
 use reqwest::Method;
 use server::infrastructure::vsphere::simulated::{Failure, Operation};
 use uuid::Uuid;
@@ -71,6 +71,26 @@ async fn a_failed_request_is_tried_again_and_gets_ready_with_its_first_attempt_b
     assert_eq!((learned.0, u64::try_from(learned.1).ok()), (5, Some(durations)));
     let again = server.all_events(id).await;
     assert!(again.ends_with(&told), "the same bytes for whoever comes later");
+}
+
+#[tokio::test]
+async fn an_attempt_keeps_its_failed_tries_and_what_was_undone() {
+    let world = World::new().await;
+    world.script().fail(Operation::Reconfigure, 1, Failure::Unreachable);
+    let server = world.server().await;
+    let id = failed_once(&world, &server).await;
+    let before = server.progress(id).await;
+    let [failed_try] = &before.tries[..] else { panic!("{:?}", before.tries) };
+    assert_eq!((failed_try.number, failed_try.stage), (1, Stage::Configuring));
+    assert!(failed_try.next_at.0 > failed_try.at.0, "{failed_try:?}");
+    assert!(!before.undo.is_empty(), "the clone was removed");
+
+    retry(&server, id).await;
+    let progress = server.ended(id).await;
+    assert_eq!((progress.status, progress.tries.len()), (Status::Ready, 0));
+    let [first] = &progress.attempts[..] else { panic!("{:?}", progress.attempts) };
+    assert_eq!((&first.tries, &first.undo), (&before.tries, &before.undo));
+    assert_eq!((&first.left, first.tries_before), (&before.left, 0));
 }
 
 #[tokio::test]
