@@ -56,6 +56,9 @@ pub struct ListedRequest {
     pub progress: Progress,
 }
 
+/// How many rows a page of the board may ask for by their ids: their address must fit into a request.
+pub const ASKED_ROWS_MAX: usize = 100;
+
 /// A page of the board.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -12,7 +12,7 @@ mod live;
 mod view;
 
 #[cfg(feature = "hydrate")]
-pub(crate) use connection::keep_true;
+pub(crate) use connection::{Screen, keep_true};
 #[cfg(feature = "hydrate")]
 pub(crate) use list::Taken;
 pub(crate) use list::{List, ROWS_MAX};

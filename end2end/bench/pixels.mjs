@@ -7,12 +7,10 @@
 // Beside it, after each VM and in the same page: a timer that changes the document, to changed pixels
 // (what the browser alone takes), and one HTTP round trip to the server.
 
-import { spawn } from "node:child_process";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { chromium } from "@playwright/test";
+import { ask, start, startChromium, startServer } from "./parts.mjs";
 import { row } from "./rows.mjs";
 
 const VMS = 60;
@@ -88,44 +86,21 @@ async function roundTrip() {
   return performance.now() - begun;
 }
 
-// A line of a program's output that the pattern matches; the rest is read away.
-function lineOf(stream, pattern) {
-  return new Promise((resolve, reject) => {
-    const lines = createInterface({ input: stream });
-    const late = setTimeout(() => reject(new Error(`no line like ${pattern} in time`)), PATIENCE_MS);
-    lines.on("line", (line) => {
-      const found = pattern.exec(line);
-      if (found) { clearTimeout(late); resolve(found); }
-    });
-    lines.on("close", () => reject(new Error(`it ended without a line like ${pattern}`)));
-  });
-}
-
-async function start(program, args, options, output, pattern) {
-  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], ...options });
-  const ended = new Promise((resolve) => child.on("exit", resolve));
-  ending.unshift(async () => { child.kill("SIGTERM"); await ended; });
-  child[output === "stdout" ? "stderr" : "stdout"].resume();
-  return lineOf(child[output], pattern);
-}
-
 async function startAll(folder) {
-  const [, ready] = await start(
+  const simulator = await start(
     vcsimProgram,
     ["-tls-dir", join(folder, "tls"), "-control", "127.0.0.1:0", "-username", "bench", "-password", PASSWORD,
       "-task-delay", `${TASK_MS}ms`, "-exit-with-stdin"],
     {}, "stdout", /^(\{.*\})$/,
   );
-  const vcsim = JSON.parse(ready);
+  ending.unshift(simulator.end);
+  const vcsim = JSON.parse(simulator.found[1]);
   await order(vcsim.control, "/tasks", { method: "CloneVM_Task", delayMs: CLONE_MS });
-  const env = { ...process.env };
-  for (const name of Object.keys(env)) if (/^(STAGEWATCH_|VSPHERE_|DATABASE_URL$)/.test(name)) delete env[name];
-  Object.assign(env, {
+  const { base, end } = await startServer(serverProgram, {
     STAGEWATCH_LISTEN: "127.0.0.1:0", STAGEWATCH_DATA_DIR: join(folder, "data"), STAGEWATCH_SITE_DIR: site,
-    STAGEWATCH_LOG_FORMAT: "json", RUST_LOG: "info",
     VSPHERE_URL: vcsim.url, VSPHERE_CA_FILE: vcsim.caFile, VSPHERE_USERNAME: "bench", VSPHERE_PASSWORD: PASSWORD,
   });
-  const [, base] = await start(serverProgram, [], { env }, "stderr", /(http:\/\/[^ ]+) is ready/);
+  ending.unshift(end);
   return { control: vcsim.control, base };
 }
 
@@ -136,20 +111,15 @@ async function order(control, path, body) {
 
 const get = async (url) => (await fetch(url)).json();
 
-async function ask(base, name) {
+async function askForVm(base, name) {
   const { items } = await get(`${base}/api/templates`);
-  const body = { name, template: items[0].name, cpus: 2, memoryMib: 2048 };
-  const answer = await fetch(`${base}/api/requests`, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-  });
-  if (answer.status !== 201) throw new Error(`${answer.status}: ${await answer.text()}`);
-  return answer.json();
+  return ask(base, { name, template: items[0].name, cpus: 2, memoryMib: 2048 });
 }
 
 // Watches one VM; returns for each stage how long after its task's end it was recorded and drawn.
 async function watchOne({ control, base }, page, name) {
   const before = (await get(`${control}/tasks`)).length;
-  const request = await ask(base, name);
+  const request = await askForVm(base, name);
   await page.goto(base + request.links.page);
   await page.waitForFunction(
     (stage) => window.shown.some((shown) => shown.stage === stage), NEXT.at(-1).stage, { timeout: PATIENCE_MS },
@@ -188,11 +158,7 @@ const folder = await mkdtemp(join(tmpdir(), "stagewatch-bench-"));
 await chmod(folder, 0o711);
 try {
   const places = await startAll(folder);
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync"],
-  });
+  const browser = await startChromium();
   ending.unshift(() => browser.close());
   const page = await browser.newPage();
   await page.addInitScript(watchStages);

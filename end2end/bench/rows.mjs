@@ -22,3 +22,10 @@ export function sizeRow(what, bytes, beside, otherBytes) {
   const size = (value) => `${(value / 1000).toFixed(1)} kB`;
   console.log([what, size(bytes), "", beside, size(otherBytes), "", (bytes / otherBytes).toFixed(2)].join("\t"));
 }
+
+// Prints a rate, such as frames per second, beside another one.
+export function rateRow(what, perSecond, beside, otherPerSecond) {
+  const rate = (value) => `${value.toFixed(1)}/s`;
+  const ratio = (perSecond / otherPerSecond).toFixed(2);
+  console.log([what, rate(perSecond), "", beside, rate(otherPerSecond), "", ratio].join("\t"));
+}

@@ -1,7 +1,7 @@
 // The real server: its own port, its own data folder with a private PostgreSQL, the simulated vCenter.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -43,6 +43,24 @@ export class Server {
     const listen = new URL(this.origin).host;
     this.child = launch(this.folder, { ...this.settings, STAGEWATCH_LISTEN: listen });
     await origin(this.child, true);
+  }
+
+  /** Its private PostgreSQL stands still, as on a machine that hangs: connections stay and nothing answers. */
+  async stopDatabase(): Promise<void> {
+    await this.signalDatabase('SIGSTOP');
+  }
+
+  async resumeDatabase(): Promise<void> {
+    await this.signalDatabase('SIGCONT');
+  }
+
+  private async signalDatabase(signal: NodeJS.Signals): Promise<void> {
+    const file = path.join(this.folder, 'data/postgres/data/postmaster.pid');
+    const postmaster = Number((await readFile(file, 'utf8')).split('\n')[0]);
+    // First itself: it must not begin another one meanwhile.
+    process.kill(postmaster, signal);
+    const backends = await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8');
+    for (const backend of backends.trim().split(' ')) process.kill(Number(backend), signal);
   }
 
   async stop(): Promise<void> {

@@ -16,13 +16,16 @@ use uuid::Uuid;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource, MessageEvent};
 
-use super::{LiveBoard, in_address};
+use self::asking::{Questions, ask_again, poll};
+use super::LiveBoard;
 use crate::{
     api::{BoardEvent, BoardPing, Degraded},
-    backend::{BoardPage, ListedRequest},
+    backend::ListedRequest,
     browser::{self, locks},
     live::{Keeper, ServerClock, StreamTodo, Todo, places},
 };
+
+mod asking;
 
 /// Where the stream is.
 const STREAM: &str = "/api/requests/events";
@@ -36,10 +39,6 @@ const SWEEP_ROWS: usize = 200;
 const TAKE_ROWS: usize = 200;
 /// Requests of which news is kept until the next frame; of more, the list is rather loaded again.
 const NEWS_MAX: usize = 5_000;
-/// Ticks between two questions how many requests there are, while something happens.
-const TICKS_PER_TALLY: u32 = 20;
-/// Ticks until the list is asked for again, when the answer did not come.
-const TICKS_PER_RELOAD: u32 = 4;
 
 /// The events that a page of the board takes.
 const EVENT_NAMES: [&str; 13] = [
@@ -60,6 +59,15 @@ const EVENT_NAMES: [&str; 13] = [
 
 type OnEvent = Closure<dyn Fn(Event)>;
 
+/// What is asked of the screen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Screen {
+    /// Whether new rows may come in now without moving what is read.
+    pub(crate) may_show: fn() -> bool,
+    /// How many rows lie above what is in view.
+    pub(crate) rows_above: fn() -> usize,
+}
+
 /// What all handlers share.
 struct Stream {
     board: LiveBoard,
@@ -79,12 +87,9 @@ struct Stream {
     sweep: VecDeque<Uuid>,
     is_frame_wanted: bool,
     ticks: u32,
-    /// Something has happened since the requests were counted.
-    is_tally_old: bool,
-    /// What is shown is not what the server has: the tick at which it is asked for.
-    reload_at: Option<u32>,
-    /// Whether new rows may come in now without moving what is read.
-    may_show: fn() -> bool,
+    /// What the server is still to be asked.
+    questions: Questions,
+    screen: Screen,
 }
 
 type Shared = Rc<RefCell<Stream>>;
@@ -96,10 +101,10 @@ struct Handlers {
     on_error: OnEvent,
 }
 
-/// Keeps the board true. `may_show`: whether new rows may come in now without moving what is read.
+/// Keeps the board true.
 ///
 /// Only to be called once the page is hydrated: from here on its signals move.
-pub(crate) fn keep_true(board: LiveBoard, last_event_id: String, may_show: fn() -> bool) {
+pub(crate) fn keep_true(board: LiveBoard, last_event_id: String, screen: Screen) {
     let now_ms = browser::monotonic_ms();
     let stream = Rc::new(RefCell::new(Stream {
         board,
@@ -115,9 +120,8 @@ pub(crate) fn keep_true(board: LiveBoard, last_event_id: String, may_show: fn() 
         sweep: VecDeque::new(),
         is_frame_wanted: false,
         ticks: 0,
-        is_tally_old: false,
-        reload_at: None,
-        may_show,
+        questions: Questions::default(),
+        screen,
     }));
     let handlers = Handlers::new(&stream);
     stream.borrow_mut().handlers = Some(handlers);
@@ -196,33 +200,6 @@ fn open(stream: &Shared) {
     }
 }
 
-/// Asks for the list instead of listening: where a stream cannot be had, this is what the page lives on.
-/// Events that this list is too short for come when the stream can be had again, from the id that is kept.
-fn poll(stream: &Shared) {
-    let board = stream.borrow().board;
-    let address = format!("/ui/board?{}", in_address(&board.query(), None));
-    let stream = Rc::clone(stream);
-    spawn_local(async move {
-        let page = browser::read_json::<BoardPage>(&address).await;
-        let mut inner = stream.borrow_mut();
-        if inner.handlers.is_none() {
-            return;
-        }
-        let is_answered = page.is_some();
-        if let Some(page) = page {
-            inner.clock.observe(page.server_time.epoch_ms(), browser::monotonic_ms());
-            board.tally.set(page.tally);
-            for listed in page.rows {
-                inner.keep(listed);
-            }
-            inner.heard();
-        }
-        inner.with_keeper(|keeper, now_ms| keeper.polled(now_ms, is_answered));
-        drop(inner);
-        want_frame(&stream);
-    });
-}
-
 /// Asks for the next frame of the screen, once, when there is anything to do in it.
 fn want_frame(stream: &Shared) {
     {
@@ -240,28 +217,6 @@ fn want_frame(stream: &Shared) {
     });
 }
 
-/// Asks the server for what the stream does not say: the list anew, or how many requests there are.
-fn ask_again(stream: &Shared) {
-    let Some(is_reload) = stream.borrow_mut().wants_page() else { return };
-    let board = stream.borrow().board;
-    let limit = if is_reload { "" } else { "&limit=1" };
-    let address = format!("/ui/board?{}{limit}", in_address(&board.query(), None));
-    let stream = Rc::clone(stream);
-    spawn_local(async move {
-        let Some(page) = browser::read_json::<BoardPage>(&address).await else { return };
-        if is_reload {
-            let mut inner = stream.borrow_mut();
-            inner.reload_at = None;
-            inner.news.clear();
-            inner.sweep.clear();
-            drop(inner);
-            board.replace(page);
-        } else {
-            board.tally.set(page.tally);
-        }
-    });
-}
-
 impl Handlers {
     fn new(stream: &Shared) -> Self {
         let handler = |handle: fn(&mut Stream, Event)| {
@@ -275,6 +230,8 @@ impl Handlers {
             on_event: handler(Stream::on_event),
             on_open: handler(|stream, _| {
                 stream.with_keeper(Keeper::opened);
+                // What was missed comes by itself.
+                stream.questions.stale.clear();
                 stream.heard();
             }),
             on_error: handler(|stream, _| stream.on_error()),
@@ -334,12 +291,13 @@ impl Stream {
                 let degraded = serde_json::from_str::<Degraded>(&data).ok();
                 self.board.degraded.set(degraded.map(|degraded| degraded.reason));
             }
-            "reset" => self.reload_at = Some(self.ticks),
+            "reset" => self.questions.reload_at = Some(self.ticks),
             _ => {
                 if let Ok(event) = serde_json::from_str::<BoardEvent>(&data) {
                     let BoardEvent { at, request, mut progress, .. } = event;
                     // When its estimate was true.
                     progress.server_time = Some(at);
+                    self.questions.something_happened();
                     self.keep(ListedRequest { request, progress });
                 }
             }
@@ -354,14 +312,14 @@ impl Stream {
 
     /// Keeps what is now known of a request until the next frame.
     fn keep(&mut self, listed: ListedRequest) {
-        let (id, seq) = (listed.request.id, listed.progress.seq);
-        self.is_tally_old = true;
-        if self.news.get(&id).is_none_or(|known| known.progress.seq < seq) {
+        let id = listed.request.id;
+        let age = |listed: &ListedRequest| (listed.progress.seq, listed.progress.server_time);
+        if self.news.get(&id).is_none_or(|known| age(known) < age(&listed)) {
             self.news.insert(id, listed);
         }
         if self.news.len() > NEWS_MAX {
             self.news.clear();
-            self.reload_at = Some(self.ticks);
+            self.questions.reload_at = Some(self.ticks);
         }
     }
 
@@ -373,27 +331,12 @@ impl Stream {
         // What waits already goes on waiting: the person was told so, and may be about to click.
         let has_waited = self.board.waiting.get_untracked().0 > 0;
         self.board.take(news.into_iter());
-        if !has_waited && self.board.waiting.get_untracked().0 > 0 && (self.may_show)() {
+        if !has_waited && self.board.waiting.get_untracked().0 > 0 && (self.screen.may_show)() {
             self.board.show_waiting();
         }
         for id in self.sweep.drain(..self.sweep.len().min(SWEEP_ROWS)) {
             self.board.refresh(id);
         }
-    }
-
-    /// Whether a page is to be asked for now: the list anew, or only how many requests there are.
-    fn wants_page(&mut self) -> Option<bool> {
-        if self.reload_at.is_some_and(|at| self.ticks >= at) {
-            self.reload_at = Some(self.ticks + TICKS_PER_RELOAD);
-            return Some(true);
-        }
-        let is_due = self.ticks.is_multiple_of(TICKS_PER_TALLY) && self.is_tally_old;
-        let is_first_page = self.board.query().after.is_none();
-        if is_due && is_first_page && !document().hidden() {
-            self.is_tally_old = false;
-            return Some(false);
-        }
-        None
     }
 
     /// A source can be closed for good without an error that we hear of.

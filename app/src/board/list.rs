@@ -8,7 +8,10 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use uuid::Uuid;
 
-use crate::backend::{BoardPage, ListQuery, ListedRequest};
+use crate::{
+    api::Status,
+    backend::{BoardPage, ListQuery, ListedRequest},
+};
 
 /// Rows that a page shows at most; then there is the next page.
 pub(crate) const ROWS_MAX: usize = 5_000;
@@ -81,6 +84,13 @@ impl List {
         rows.map(|row| row.request.id)
     }
 
+    /// Of so many rows after the first `above` those of requests that wait for their turn.
+    pub(crate) fn queued(&self, above: usize, count: usize) -> impl Iterator<Item = Uuid> {
+        let rows = self.rows.values().skip(above).take(count);
+        let queued = rows.filter(|row| row.progress.status == Status::Queued);
+        queued.map(|row| row.request.id)
+    }
+
     /// How many requests wait to be shown, and whether there are even more.
     pub(crate) fn waiting(&self) -> (usize, bool) {
         (self.waiting.len(), self.has_more_waiting)
@@ -96,7 +106,8 @@ impl List {
         let id = Reverse(listed.request.id);
         for (rows, taken) in [(&mut self.rows, Taken::Changed), (&mut self.waiting, Taken::Waits)] {
             if let Some(row) = rows.get_mut(&id) {
-                if listed.progress.seq <= row.progress.seq {
+                let is_known = listed.progress.seq <= row.progress.seq;
+                if is_known && !is_newer_wait(row, &listed) {
                     return Taken::Known;
                 }
                 *row = listed;
@@ -161,15 +172,18 @@ impl List {
     }
 }
 
+/// Whether what is waited for has changed without an event: the queue moves, vCenter comes and goes.
+fn is_newer_wait(row: &ListedRequest, told: &ListedRequest) -> bool {
+    let (known, told) = (&row.progress, &told.progress);
+    known.seq == told.seq && known.server_time < told.server_time && known.waiting != told.waiting
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{
-        api::{Status, Timestamp},
-        sample,
-    };
+    use crate::{api::Timestamp, sample};
 
     fn id(number: u128) -> Uuid {
         Uuid::from_u128(number)
@@ -218,6 +232,28 @@ mod tests {
         assert_eq!(list.take(going(9, 4)), Taken::Known);
         assert_eq!(list.row(id(9)).unwrap().progress.seq, 5);
         assert_eq!(numbers(&list), [9, 8], "no row moves");
+    }
+
+    #[test]
+    fn a_place_in_the_queue_moves_without_an_event_and_never_back() {
+        let queued = |ahead: Option<u32>, at_ms: i64| {
+            let mut listed = listed(9, 1, Status::Queued);
+            let waiting = ahead.map(|ahead| json!({ "for": "worker", "ahead": ahead }));
+            listed.progress.waiting = serde_json::from_value(json!(waiting)).unwrap();
+            listed.progress.server_time = Some(sample::at(at_ms));
+            listed
+        };
+        let mut list = list(ListQuery::default(), &[8], false);
+        list.take(queued(None, 0));
+        list.show_waiting();
+        assert_eq!(list.take(queued(Some(3), 2_000)), Taken::Changed);
+        assert_eq!(list.take(queued(Some(3), 3_000)), Taken::Known);
+        assert_eq!(list.take(queued(Some(4), 1_000)), Taken::Known, "an answer that was late");
+        assert_eq!(list.take(queued(None, 0)), Taken::Known, "an event that was told again");
+        assert_eq!(list.take(queued(Some(2), 4_000)), Taken::Changed);
+        assert_eq!(list.row(id(9)).unwrap().progress.waiting.as_ref().unwrap().ahead, Some(2));
+        assert_eq!(list.take(going(9, 2)), Taken::Changed, "its turn has come");
+        assert_eq!(list.take(queued(Some(1), 9_000)), Taken::Known);
     }
 
     #[test]

@@ -131,6 +131,11 @@ impl LiveBoard {
         self.list.with_value(|list| list.living().collect())
     }
 
+    /// Of so many rows after the first `above` those that wait for their turn.
+    pub(crate) fn queued(self, above: usize, count: usize) -> Vec<Uuid> {
+        self.list.with_value(|list| list.queued(above, count).collect())
+    }
+
     /// Shows the requests that wait.
     pub(crate) fn show_waiting(self) {
         self.change(List::show_waiting);

@@ -182,7 +182,8 @@ fn stay_true(board: LiveBoard, last_event_id: String) {
     {
         let last_event_id = StoredValue::new(last_event_id);
         Effect::new(move |_| {
-            crate::board::keep_true(board, last_event_id.get_value(), may_show);
+            let screen = crate::board::Screen { may_show, rows_above };
+            crate::board::keep_true(board, last_event_id.get_value(), screen);
         });
     }
 }
@@ -202,6 +203,24 @@ fn may_show() -> bool {
     let selection = window().get_selection().ok().flatten();
     let has_marked = selection.is_some_and(|selection| !selection.is_collapsed());
     is_at_top && !is_pointed_at && !has_focus && !has_marked
+}
+
+/// How many rows lie above what is in view: found by halves, since there may be thousands.
+#[cfg(feature = "hydrate")]
+fn rows_above() -> usize {
+    let Some(list) = document().query_selector(".rows").ok().flatten() else { return 0 };
+    let rows = list.children();
+    let is_above = |row: web_sys::Element| row.get_bounding_client_rect().bottom() < 0.0;
+    let (mut above, mut below) = (0, rows.length());
+    while above < below {
+        let middle = above.midpoint(below);
+        if rows.item(middle).is_some_and(is_above) {
+            above = middle + 1;
+        } else {
+            below = middle;
+        }
+    }
+    above as usize
 }
 
 /// Shows the requests that wait, and leads to them.

@@ -2,7 +2,7 @@
 //!
 //! Answered from the journal itself, so that whoever asks any server after a write sees that write.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -111,6 +111,19 @@ impl ProgressQuery {
         self.repository.requests(viewer, filter).await
     }
 
+    /// Those of these requests that this viewer may see, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn those(
+        &self,
+        viewer: &Viewer,
+        requests: &[RequestId],
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        self.repository.those(viewer, requests).await
+    }
+
     /// What is told of a request for this template, of its own size, that nobody has asked for yet.
     ///
     /// # Errors
@@ -213,6 +226,11 @@ impl ProgressQuery {
             Some(_) => self.repository.driven(&requests).await?,
             None => HashSet::new(),
         };
+        let queued = rows.iter().filter(|row| row.status == VmStatus::Queued).map(|row| row.id);
+        let places = match queued.collect::<Vec<_>>() {
+            queued if queued.is_empty() => HashMap::new(),
+            queued => self.repository.places(&queued).await?,
+        };
         for (row, (request, events)) in rows.iter().zip(journals) {
             let Some(timeline) = Timeline::replay(request, &events) else { continue };
             if !viewer.may_see(&timeline.owner) {
@@ -224,7 +242,12 @@ impl ProgressQuery {
             let told = learned.tell(timeline.position(now));
             let waits = !timeline.status.has_ended() && !driven.contains(&request);
             let away = || outage.clone().filter(|_| waits).map(Hold::Outage);
-            let hold = self.other_vcenter(&timeline, row.vcenter.as_ref()).or_else(away);
+            let is_queued = timeline.status == VmStatus::Queued && timeline.failed_try.is_none();
+            let place = || places.get(&request).filter(|_| is_queued).copied();
+            let hold = self
+                .other_vcenter(&timeline, row.vcenter.as_ref())
+                .or_else(away)
+                .or_else(|| Some(Hold::Worker { ahead: place()? }));
             all.push(ProgressNow { timeline, now, told, hold });
         }
         Ok(all)
@@ -359,7 +382,8 @@ impl ProgressQuery {
         if timeline.failed_try.is_some() {
             return Ok(None);
         }
-        let ahead = self.repository.ahead(timeline.request).await?;
+        let places = self.repository.places(&[timeline.request]).await?;
+        let ahead = places.get(&timeline.request).copied().unwrap_or(0);
         Ok(Some(Hold::Worker { ahead }))
     }
 

@@ -241,6 +241,7 @@ impl Timers {
 
 pub(super) type Chunk = Result<Bytes, std::convert::Infallible>;
 
+/// What is waited for seldom is boxed, in both streams: an idle reader would else keep room for it.
 fn sse_stream(
     watched: Watched,
     begin: Begin,
@@ -261,7 +262,7 @@ fn sse_stream(
         loop {
             if watched.reader.is_stale() {
                 begin = Some(Begin::Reset("the journal was restored to another state"));
-                if !watched.begin_anew().await {
+                if !Box::pin(watched.begin_anew()).await {
                     break;
                 }
             }
@@ -270,7 +271,7 @@ fn sse_stream(
                     yield Ok(sse("reset", None, &api::Reset { reason: (*reason).to_owned() }));
                 }
                 if !matches!(begin, Begin::After) && let Some(timeline) = watched.reader.snapshot() {
-                    let (snapshot, is_slow) = snapshot(&watched.state, timeline).await;
+                    let (snapshot, is_slow) = Box::pin(snapshot(&watched.state, timeline)).await;
                     slow_was_told = is_slow;
                     yield Ok(snapshot);
                 }
@@ -287,7 +288,7 @@ fn sse_stream(
                 yield Ok(hint.sse.clone());
             }
             if !std::mem::replace(&mut vcenter_was_told, true)
-                && let Some(frame) = outage(&watched.state, &watched.reader).await
+                && let Some(frame) = Box::pin(outage(&watched.state, &watched.reader)).await
             {
                 yield Ok(frame.sse);
             }
@@ -361,7 +362,7 @@ fn text_stream(
         loop {
             if watched.reader.is_stale() {
                 begin = Some(Begin::Reset(""));
-                if !watched.begin_anew().await {
+                if !Box::pin(watched.begin_anew()).await {
                     break;
                 }
             }
@@ -382,7 +383,7 @@ fn text_stream(
                 break;
             }
             if !std::mem::replace(&mut vcenter_was_told, true)
-                && let Some(frame) = outage(&watched.state, &watched.reader).await
+                && let Some(frame) = Box::pin(outage(&watched.state, &watched.reader)).await
             {
                 yield Ok(frame.text);
             }

@@ -64,6 +64,7 @@ pub fn routes(state: &AppState, options: &LeptosOptions) -> Router<AppState> {
     Router::new()
         .route("/requests", get(async || Redirect::temporary("/")).post(submit))
         .route("/ui/board", get(board::rows))
+        .route("/ui/board/rows", get(board::those))
         .route("/ui/name", get(foresee::name))
         .route("/ui/requests/{id}/finished", get(finished::finished))
         .route("/requests/{id}/report", get(report::report))

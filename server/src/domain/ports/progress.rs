@@ -1,6 +1,6 @@
 //! Reading what follows from the journal: requests, their progress, what is learned.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -114,13 +114,24 @@ pub trait ProgressRepository: Send + Sync + fmt::Debug {
     /// [`StoreError`].
     async fn driven(&self, requests: &[RequestId]) -> Result<HashSet<RequestId>, StoreError>;
 
-    /// How many requests are taken by a worker before this one: those that are due and nobody drives,
-    /// and that have waited for longer.
+    /// How many requests are taken by a worker before each of these: those that are due and nobody
+    /// drives, and that have waited for longer. One that is not due, or driven, is left out.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    async fn ahead(&self, request: RequestId) -> Result<u32, StoreError>;
+    async fn places(&self, requests: &[RequestId]) -> Result<HashMap<RequestId, u32>, StoreError>;
+
+    /// Those of these requests that this viewer may see, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn those(
+        &self,
+        viewer: &Viewer,
+        requests: &[RequestId],
+    ) -> Result<Vec<RequestRow>, StoreError>;
 
     /// How many requests wait for a worker.
     ///

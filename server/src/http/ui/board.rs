@@ -1,13 +1,13 @@
 //! The board's rows, for the page that is rendered and for the one that goes on.
 
 use app::api;
-use app::backend::{BoardPage, ListedRequest, Tally};
+use app::backend::{ASKED_ROWS_MAX, BoardPage, ListedRequest, Tally};
 use axum::Json;
 use axum::extract::{RawQuery, State};
 
 use crate::application::progress_query::ProgressNow;
 use crate::domain::ids::{RequestId, Viewer};
-use crate::domain::ports::progress::RequestFilter;
+use crate::domain::ports::progress::{RequestFilter, RequestRow};
 use crate::http::error::ApiError;
 use crate::http::guard::Asking;
 use crate::http::query::Params;
@@ -38,6 +38,31 @@ pub(super) async fn rows(
     Ok(Json(in_time(board_page(&state, &viewer, filter, with_tally)).await??))
 }
 
+/// `GET /ui/board/rows?ids=`: what is true now of rows that are shown, for what no event says: the queue
+/// that moves, and all the rest where a stream cannot be had.
+pub(super) async fn those(
+    State(state): State<AppState>,
+    Asking(viewer): Asking,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Vec<ListedRequest>>, ApiError> {
+    state.ready_or_503()?;
+    let mut params = Params::parse(query.as_deref(), &["ids"]);
+    let ids = params.word("ids", known_ids).unwrap_or_default();
+    params.finish()?;
+    let listed = async {
+        let rows = state.query.those(&viewer, &ids).await?;
+        listed(&state, &viewer, &rows).await
+    };
+    Ok(Json(in_time(listed).await??))
+}
+
+/// Ids with commas between, not too many.
+fn known_ids(ids: &str) -> Option<Vec<RequestId>> {
+    let ids: Option<Vec<_>> =
+        ids.split(',').take(ASKED_ROWS_MAX + 1).map(|id| id.parse().ok().map(RequestId)).collect();
+    ids.filter(|ids| ids.len() <= ASKED_ROWS_MAX)
+}
+
 /// A page of the board. Its place in the stream is taken before its rows are read, so nothing falls in
 /// between.
 pub(super) async fn board_page(
@@ -49,17 +74,23 @@ pub(super) async fn board_page(
     let horizon = state.query.horizon().await;
     let tally = if with_tally { Some(tally(state, viewer, &filter).await?) } else { None };
     let (rows, next) = page(state, viewer, filter).await?;
-    let progress = state.query.progress_of(viewer, &rows).await?;
-    let rows = rows
-        .iter()
-        .filter_map(|row| {
-            let progress = progress.iter().find(|now| now.timeline.request == row.id)?;
-            Some(ListedRequest { request: convert::request(row), progress: row_progress(progress) })
-        })
-        .collect();
+    let rows = listed(state, viewer, &rows).await?;
     let last_event_id = state.epoch.board_id(&horizon);
     let server_time = state.query.clock().into();
     Ok(BoardPage { rows, next, last_event_id, server_time, tally })
+}
+
+async fn listed(
+    state: &AppState,
+    viewer: &Viewer,
+    rows: &[RequestRow],
+) -> Result<Vec<ListedRequest>, ApiError> {
+    let progress = state.query.progress_of(viewer, rows).await?;
+    let listed = rows.iter().filter_map(|row| {
+        let progress = progress.iter().find(|now| now.timeline.request == row.id)?;
+        Some(ListedRequest { request: convert::request(row), progress: row_progress(progress) })
+    });
+    Ok(listed.collect())
 }
 
 /// What a row shows of a progress: how it came there is on the request's own page.

@@ -286,21 +286,45 @@ impl ProgressRepository for PgProgressRepository {
         Ok(driven.into_iter().map(RequestId).collect())
     }
 
-    async fn ahead(&self, request: RequestId) -> Result<u32, StoreError> {
-        let ahead = sqlx::query_scalar!(
-            // In the order in which workers take them, whatever they are in the middle of.
-            r#"select count(*) as "count!" from vm_requests other, vm_requests me
-               where me.id = $1 and other.status in ('queued', 'provisioning', 'undoing')
-                 and other.due_at <= clock_timestamp()
-                 and (other.lease_until is null or other.lease_until <= clock_timestamp())
-                 and (me.lease_until is null or me.lease_until <= clock_timestamp())
-                 and (other.due_at, other.id) < (me.due_at, me.id)
-                 and (other.vcenter is null or me.vcenter is null or other.vcenter = me.vcenter)"#,
-            request.0
+    async fn places(&self, requests: &[RequestId]) -> Result<HashMap<RequestId, u32>, StoreError> {
+        let ids: Vec<Uuid> = requests.iter().map(|request| request.0).collect();
+        let rows = sqlx::query!(
+            // In the order in which workers take them, whatever they are in the middle of. Before one that
+            // may go to any vCenter are all others, else those of its own and those that may go to any.
+            r#"select id as "id!", ahead as "ahead!" from (
+                   select id, case when vcenter is null then row_number() over turn - 1
+                       else count(*) filter (where vcenter is null) over turn
+                           + row_number() over (partition by vcenter order by due_at, id) - 1 end as ahead
+                   from vm_requests
+                   where status in ('queued', 'provisioning', 'undoing') and due_at <= clock_timestamp()
+                     and (lease_until is null or lease_until <= clock_timestamp())
+                   window turn as (order by due_at, id)
+               ) queue where id = any($1)"#,
+            &ids
         )
-        .fetch_one(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        Ok(u32::try_from(ahead).unwrap_or(u32::MAX))
+        let place = |ahead| u32::try_from(ahead).unwrap_or(u32::MAX);
+        Ok(rows.into_iter().map(|row| (RequestId(row.id), place(row.ahead))).collect())
+    }
+
+    async fn those(
+        &self,
+        viewer: &Viewer,
+        requests: &[RequestId],
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        let ids: Vec<Uuid> = requests.iter().map(|request| request.0).collect();
+        let rows = sqlx::query_as!(
+            Row,
+            r#"select id, owner, name, template, cpus, memory_mib, network as "network: Json<NetworkRecord>",
+                      status, vcenter, vm as "vm: Json<VmRecord>", created_at
+               from vm_requests where owner = $1 and id = any($2) order by id desc"#,
+            viewer.0.0,
+            &ids
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(RequestRow::try_from).collect()
     }
 
     async fn waiting(&self) -> Result<u32, StoreError> {

@@ -1,6 +1,7 @@
 //! What the pages ask for while they are open, and the report.
 
-use app::backend::{BoardPage, Finished, NameCheck};
+use app::api::Status;
+use app::backend::{BoardPage, Finished, ListedRequest, NameCheck};
 use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
@@ -36,6 +37,24 @@ async fn the_board_is_told_in_pages_with_where_its_stream_goes_on_from() {
     assert_eq!((names(&second), second.next), (vec!["vm-1".to_owned(), "vm-0".to_owned()], None));
     for path in ["/ui/board?limit=0", "/ui/board?status=done", "/ui/board?page=2"] {
         assert_eq!(server.get(path).await.status, 422, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn rows_are_told_by_their_ids_to_who_may_see_them() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let id = server.ask("vm", TEMPLATE).await.id;
+    server.ended(id).await;
+    let foreign = foreign_request(&world).await;
+    let nobody = Uuid::nil();
+    let path = format!("/ui/board/rows?ids={},{foreign},{nobody}", id.simple());
+    let rows: Vec<ListedRequest> = server.read(&path).await;
+    let told: Vec<_> = rows.iter().map(|row| (row.request.id, row.progress.status)).collect();
+    assert_eq!(told, [(id, Status::Ready)]);
+    let many = |count: usize| vec![nobody.simple().to_string(); count].join(",");
+    for (ids, status) in [(many(100), 200), (many(101), 422), ("x".to_owned(), 422)] {
+        assert_eq!(server.get(&format!("/ui/board/rows?ids={ids}")).await.status, status);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use app::api::{Status, WaitingFor};
+use app::backend::ListedRequest;
 use server::infrastructure::vsphere::simulated::{Failure, Operation};
 use uuid::Uuid;
 
@@ -213,6 +214,13 @@ async fn who_waits_is_told_how_many_are_before_on_every_server() {
             let told = server.progress(*id).await.waiting.expect("what it waits for");
             assert_eq!((told.waiting_for, told.ahead), (WaitingFor::Worker, Some(number)));
         }
+        // The list says the same, newest first, of those alone that are asked for.
+        let ids: Vec<_> = waiting.iter().map(ToString::to_string).collect();
+        let path = format!("/ui/board/rows?ids={}", ids.join(","));
+        let rows: Vec<ListedRequest> = server.read(&path).await;
+        let ahead = |row: &ListedRequest| row.progress.waiting.as_ref().and_then(|wait| wait.ahead);
+        let told: Vec<_> = rows.iter().map(|row| (row.request.id, ahead(row))).collect();
+        assert_eq!(told, [(waiting[2], Some(2)), (waiting[1], Some(1)), (waiting[0], Some(0))]);
     }
     pause.release();
     for id in waiting {
