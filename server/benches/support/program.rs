@@ -78,34 +78,13 @@ impl Program {
 
     /// Waits until it can work: over a shared PostgreSQL it answers before the schema is there.
     pub async fn wait_until_ready(&self) {
-        let address = self.address;
-        let request =
-            format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        let give_up = Instant::now() + PATIENCE;
-        loop {
-            let answer = exchange(address, &request).await;
-            if answer.starts_with("HTTP/1.1 200") {
-                return;
-            }
-            assert!(Instant::now() < give_up, "{answer}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        wait_until_ready(self.address).await;
     }
 
     /// Asks for a VM as soon as it is ready; returns the path of its stream.
     pub async fn ask(&self, name: &str) -> String {
         self.wait_until_ready().await;
-        let address = self.address;
-        let body =
-            format!(r#"{{"name":"{name}","template":"ubuntu-24.04","cpus":2,"memoryMib":4096}}"#);
-        let request = format!(
-            "POST /api/requests HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        let answer = exchange(address, &request).await;
-        let (_, rest) = answer.split_once("\"events\":\"").expect(&answer);
-        rest.split('"').next().expect("its end").to_owned()
+        ask(self.address, name).await
     }
 
     /// Ends it by a signal, and waits until it is gone.
@@ -114,6 +93,39 @@ impl Program {
         kill(pid, signal).expect("it is there");
         self.child.wait().expect("its end");
     }
+}
+
+/// Waits until a server can work.
+pub async fn wait_until_ready(address: SocketAddr) {
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        let answer = exchange(address, &request).await;
+        if answer.starts_with("HTTP/1.1 200") {
+            return;
+        }
+        assert!(Instant::now() < give_up, "{answer}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Asks a server for a VM; returns the path of its stream.
+pub async fn ask(address: SocketAddr, name: &str) -> String {
+    let body =
+        format!(r#"{{"name":"{name}","template":"ubuntu-24.04","cpus":2,"memoryMib":4096}}"#);
+    let answer = post(address, "/api/requests", &body).await;
+    let (_, rest) = answer.split_once("\"events\":\"").expect(&answer);
+    rest.split('"').next().expect("its end").to_owned()
+}
+
+/// Posts JSON to a server; returns the whole answer.
+pub async fn post(address: SocketAddr, path: &str, body: &str) -> String {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    exchange(address, &request).await
 }
 
 /// Sends a request and reads the whole answer.

@@ -241,7 +241,7 @@ impl TriggerProvisioning {
                 info!("resumed at {}", vm.stage.label());
             }
             Action::CreateVm => {
-                let resume = sink.resume().await;
+                let resume = sink.resume(vm).await;
                 match self.vsphere.create_vm(&vm.spec, &resume, sink).await {
                     Ok(vm) => {
                         self.health.answered();
@@ -252,7 +252,7 @@ impl TriggerProvisioning {
                 }
             }
             Action::RemoveVm => {
-                let resume = sink.resume().await;
+                let resume = sink.resume(vm).await;
                 match self.vsphere.remove_vm(&vm.spec, &resume, sink).await {
                     Ok(()) => {
                         self.health.answered();

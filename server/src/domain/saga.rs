@@ -41,3 +41,7 @@ pub fn next_action(state: &VmAggregate, worker: Worker) -> Action {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "saga_tests.rs"]
+mod tests;

@@ -82,7 +82,8 @@ pub(crate) fn obey(commands: Vec<Command>) -> Vec<VmEvent> {
     events
 }
 
-fn any_vm() -> VmProvisioningResult {
+/// The VM of every test request.
+pub(crate) fn any_vm() -> VmProvisioningResult {
     VmProvisioningResult {
         moref: MoRef("vm-1".to_owned()),
         instance_uuid: Uuid::nil(),

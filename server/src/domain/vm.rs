@@ -98,6 +98,8 @@ pub struct RequestedVm {
     pub stage: Stage,
     /// The number of this attempt, from 1.
     pub attempt: u32,
+    /// When this attempt began, or its undo.
+    pub begun_at: DateTime<Utc>,
     /// The vCenter it belongs to, from its first start on.
     pub vcenter: Option<VcenterId>,
     /// How many tries of this attempt have failed.
@@ -252,6 +254,7 @@ pub fn evolve(state: VmAggregate, recorded: &RecordedEvent) -> VmAggregate {
                 status: VmStatus::Queued,
                 stage: Stage::Created,
                 attempt: 1,
+                begun_at: recorded.recorded_at,
                 vcenter: None,
                 failed_tries: 0,
                 failed_in_a_row: 0,
@@ -275,6 +278,7 @@ fn apply(vm: &mut RequestedVm, recorded: &RecordedEvent) {
         VmEvent::VmProvisioningStarted { attempt, vcenter, .. } => {
             vm.status = VmStatus::Provisioning;
             vm.attempt = *attempt;
+            vm.begun_at = recorded.recorded_at;
             vm.vcenter = Some(vcenter.clone());
             achieved(vm);
         }
@@ -294,6 +298,7 @@ fn apply(vm: &mut RequestedVm, recorded: &RecordedEvent) {
         }
         VmEvent::VmProvisioningUndoStarted { failure } => {
             vm.status = VmStatus::Undoing;
+            vm.begun_at = recorded.recorded_at;
             vm.failure = Some(failure.clone());
             vm.undone.clear();
             achieved(vm);
@@ -314,6 +319,7 @@ fn apply(vm: &mut RequestedVm, recorded: &RecordedEvent) {
         }
         VmEvent::VmProvisioningCancelRequested { .. } => {
             vm.status = VmStatus::Undoing;
+            vm.begun_at = recorded.recorded_at;
             vm.failure = None;
             vm.undone.clear();
             achieved(vm);

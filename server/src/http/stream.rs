@@ -178,18 +178,25 @@ struct Watched {
 
 impl Watched {
     /// Begins anew, once the journal can be read; whether the request is in it. For a reader whose
-    /// journal turned out to be another one.
-    async fn begin_anew(&mut self) -> bool {
-        loop {
-            match self.state.query.watch(&self.viewer, self.reader.request()).await {
-                Ok(Some(reader)) => {
-                    self.reader = reader;
-                    return true;
+    /// journal turned out to be another one. It ends with its server all the same.
+    async fn begin_anew(&mut self, leaving: &mut Leaving) -> bool {
+        let query = &self.state.query;
+        let watch = async {
+            loop {
+                match query.watch(&self.viewer, self.reader.request()).await {
+                    Ok(found) => return found,
+                    Err(_) => tokio::time::sleep(ANEW_PAUSE).await,
                 }
-                Ok(None) => return false,
-                Err(_) => tokio::time::sleep(ANEW_PAUSE).await,
             }
-        }
+        };
+        let found = tokio::select! {
+            biased;
+            () = leaving.wait() => None,
+            found = watch => found,
+        };
+        let Some(reader) = found else { return false };
+        self.reader = reader;
+        true
     }
 }
 
@@ -262,7 +269,7 @@ fn sse_stream(
         loop {
             if watched.reader.is_stale() {
                 begin = Some(Begin::Reset("the journal was restored to another state"));
-                if !Box::pin(watched.begin_anew()).await {
+                if !Box::pin(watched.begin_anew(&mut timers.leaving)).await {
                     break;
                 }
             }
@@ -362,7 +369,7 @@ fn text_stream(
         loop {
             if watched.reader.is_stale() {
                 begin = Some(Begin::Reset(""));
-                if !Box::pin(watched.begin_anew()).await {
+                if !Box::pin(watched.begin_anew(&mut timers.leaving)).await {
                     break;
                 }
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 use tracing::debug;
 
@@ -58,8 +59,9 @@ impl<'a> SagaSink<'a> {
         self.open.lock().await.timeline.clone()
     }
 
-    pub(super) async fn resume(&self) -> Checkpoint {
-        self.checkpoint.lock().await.clone()
+    /// What this attempt, or this undo, is resumed from.
+    pub(super) async fn resume(&self, vm: &RequestedVm) -> Checkpoint {
+        self.checkpoint.lock().await.clone().within(vm.begun_at)
     }
 
     /// The task that an earlier worker left in flight, if it is of the stage that is gone on with: a
@@ -181,6 +183,10 @@ impl ProgressSink for SagaSink<'_> {
         let (request, stage) = (open.timeline.request, open.timeline.current_stage);
         drop(open);
         self.saga.feed.publish_live(request, stage, percent, details.as_deref());
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.saga.clock.now()
     }
 }
 

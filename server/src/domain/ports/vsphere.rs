@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::BoxError;
 use crate::domain::ids::{MoRef, VcenterId};
@@ -105,6 +106,10 @@ pub trait ProgressSink: Send + Sync {
 
     /// What vCenter reports of a running task: its own percentage, and a word on it. Live only.
     fn live(&self, percent: Option<u8>, details: Option<String>);
+
+    /// The time by which the checkpoint says since when something is waited for: the same for every
+    /// worker, wherever it runs.
+    fn now(&self) -> DateTime<Utc>;
 }
 
 #[async_trait]
@@ -130,6 +135,11 @@ impl ProgressSink for () {
     }
 
     fn live(&self, _: Option<u8>, _: Option<String>) {}
+
+    /// No time passes for it: whoever resumes has all of it.
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH
+    }
 }
 
 /// Why a sink ends the work.
@@ -153,6 +163,22 @@ pub struct Checkpoint {
     pub task: Option<TaskInFlight>,
     /// The VM, once its clone has ended.
     pub vm: Option<MoRef>,
+    /// Since when its guest's address is waited for, while that is what is waited for.
+    pub address_since: Option<DateTime<Utc>>,
+}
+
+impl Checkpoint {
+    /// What is resumed from in an attempt, or an undo, that began at `begun`. What an earlier one had
+    /// waited for, or had left in flight, is given the whole time again.
+    #[must_use]
+    pub fn within(self, begun: DateTime<Utc>) -> Self {
+        let task = self.task.map(|task| {
+            let since = task.since.map(|since| since.max(begun));
+            TaskInFlight { since, ..task }
+        });
+        let address_since = self.address_since.filter(|since| *since >= begun);
+        Self { task, address_since, ..self }
+    }
 }
 
 /// A task of vCenter that was started and not yet seen to end.
@@ -162,6 +188,8 @@ pub struct TaskInFlight {
     pub moref: MoRef,
     /// What it does.
     pub operation: TaskOperation,
+    /// Since when it is waited for. `None`: an older version had started it, and did not say.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// What a task does.
@@ -332,5 +360,29 @@ impl RejectionCode {
             | Self::TaskTimeout
             | Self::NoAddress => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A retry, or an undo, gets the whole time for what was left in flight; a takeover does not.
+    #[test]
+    fn what_an_earlier_attempt_waited_for_is_waited_for_anew() {
+        let at = DateTime::from_timestamp_millis;
+        let of = |since, address_since| Checkpoint {
+            task: Some(TaskInFlight {
+                moref: MoRef("task-1".to_owned()),
+                operation: TaskOperation::Clone,
+                since,
+            }),
+            vm: Some(MoRef("vm-1".to_owned())),
+            address_since,
+        };
+        let begun = at(2_000).expect("a moment");
+        assert_eq!(of(at(1_000), at(1_500)).within(begun), of(at(2_000), None));
+        assert_eq!(of(at(2_500), at(3_000)).within(begun), of(at(2_500), at(3_000)));
+        assert_eq!(of(None, None).within(begun), of(None, None));
     }
 }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::postgres::types::PgInterval;
@@ -169,12 +170,18 @@ fn interval(duration: Duration) -> PgInterval {
 struct CheckpointRecord {
     task: Option<TaskRecord>,
     vm: Option<String>,
+    /// Not there in what an older version stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address_since: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct TaskRecord {
     moref: String,
     operation: String,
+    /// Not there in what an older version stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<DateTime<Utc>>,
 }
 
 const OPERATIONS: [(TaskOperation, &str); 6] = [
@@ -190,9 +197,11 @@ impl From<&Checkpoint> for CheckpointRecord {
     fn from(checkpoint: &Checkpoint) -> Self {
         let task = checkpoint.task.as_ref().and_then(|task| {
             let (_, name) = OPERATIONS.iter().find(|(known, _)| *known == task.operation)?;
-            Some(TaskRecord { moref: task.moref.0.clone(), operation: (*name).to_owned() })
+            let (moref, operation) = (task.moref.0.clone(), (*name).to_owned());
+            Some(TaskRecord { moref, operation, since: task.since })
         });
-        Self { task, vm: checkpoint.vm.as_ref().map(|vm| vm.0.clone()) }
+        let (vm, address_since) = (checkpoint.vm.as_ref(), checkpoint.address_since);
+        Self { task, vm: vm.map(|vm| vm.0.clone()), address_since }
     }
 }
 
@@ -200,8 +209,9 @@ impl From<CheckpointRecord> for Checkpoint {
     fn from(record: CheckpointRecord) -> Self {
         let task = record.task.and_then(|task| {
             let (operation, _) = OPERATIONS.iter().find(|(_, name)| *name == task.operation)?;
-            Some(TaskInFlight { moref: MoRef(task.moref), operation: *operation })
+            let (moref, since) = (MoRef(task.moref), task.since);
+            Some(TaskInFlight { moref, operation: *operation, since })
         });
-        Self { task, vm: record.vm.map(MoRef) }
+        Self { task, vm: record.vm.map(MoRef), address_since: record.address_since }
     }
 }

@@ -29,14 +29,14 @@ mod remove;
 mod run;
 mod wait;
 
-/// How long each step may take before it has failed.
+/// How long each step may take before it has failed, however many workers it passes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
-    /// The clone, from its start (or from when it was found running) to its end.
+    /// The clone, from when vCenter named its task to its end.
     pub clone: Duration,
     /// Each task on the VM: reconfiguration, customisation, power, removal.
     pub customize: Duration,
-    /// From power-on until the guest has an address.
+    /// From when the VM runs until its guest has an address.
     pub network: Duration,
     /// Any one call.
     pub call: Duration,

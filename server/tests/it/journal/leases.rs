@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::DateTime;
 use server::domain::ids::{LeaseEpoch, MoRef, VcenterId};
 use server::domain::ports::event_store::{HandBack, Leases as _, Renewal};
 use server::domain::ports::vsphere::{Checkpoint, TaskInFlight, TaskOperation};
@@ -104,8 +105,10 @@ async fn a_checkpoint_is_found_by_the_next_holder_and_kept_by_no_earlier_one() {
         TaskOperation::PowerOff,
         TaskOperation::Destroy,
     ] {
-        let task = TaskInFlight { moref: MoRef("task-1/@[]".to_owned()), operation };
-        let checkpoint = Checkpoint { task: Some(task), vm: Some(MoRef("vm-1".to_owned())) };
+        let since = DateTime::from_timestamp_millis(1_764_000_000_123);
+        let task = TaskInFlight { moref: MoRef("task-1/@[]".to_owned()), operation, since };
+        let vm = Some(MoRef("vm-1".to_owned()));
+        let checkpoint = Checkpoint { task: Some(task), vm, address_since: since };
         let epoch: i64 = sqlx::query_scalar("select lease_epoch from vm_requests")
             .fetch_one(&database.pool)
             .await

@@ -12,6 +12,12 @@ use nix::unistd::Pid;
 
 /// What the context is called while no request is at work.
 const IDLE: &str = "idle";
+/// While a request waits for a worker: it was accepted, or a person wants it tried again.
+const QUEUED: [&str; 2] = ["QUEUED", RETRIED];
+/// After a person's wish to try it again was recorded.
+const RETRIED: &str = "VmProvisioningRetryRequested";
+/// While a server takes over what another one has begun, until it has brought that a stage forward.
+pub(super) const TAKEN_OVER: &str = "TAKEN OVER";
 
 /// The points that a server's work comes to.
 #[derive(Debug)]
@@ -22,6 +28,8 @@ pub(super) struct Points {
 #[derive(Debug)]
 struct State {
     context: String,
+    /// Whether this is the attempt after a person's retry.
+    retried: bool,
     /// In the order in which they were come to first.
     seen: Vec<String>,
     known: HashSet<String>,
@@ -32,7 +40,8 @@ impl Points {
     pub(super) fn new() -> Self {
         let context = IDLE.to_owned();
         let (seen, known) = (Vec::new(), HashSet::new());
-        Self { state: Mutex::new(State { context, seen, known, armed: None }) }
+        let (retried, armed) = (false, None);
+        Self { state: Mutex::new(State { context, retried, seen, known, armed }) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -41,13 +50,22 @@ impl Points {
 
     /// From now on all points belong to this part of the work.
     pub(super) fn enter(&self, context: &str) {
-        context.clone_into(&mut self.lock().context);
+        let mut state = self.lock();
+        state.retried |= context == RETRIED;
+        context.clone_into(&mut state.context);
+    }
+
+    /// Dies at this point of taking over what is there to be taken over.
+    pub(super) fn arm_for_takeover(&self, point: &str) {
+        self.arm(point);
+        self.enter(TAKEN_OVER);
     }
 
     /// Forgets what the last request did, and dies when the next one comes to this point.
     pub(super) fn arm(&self, point: &str) {
         let mut state = self.lock();
         IDLE.clone_into(&mut state.context);
+        state.retried = false;
         state.seen.clear();
         state.known.clear();
         state.armed = Some(point.to_owned());
@@ -60,7 +78,7 @@ impl Points {
 
     /// Whether a request is at work that nobody has claimed yet.
     pub(super) fn is_queued(&self) -> bool {
-        self.lock().context == "QUEUED"
+        QUEUED.contains(&self.lock().context.as_str())
     }
 
     /// The work is about to do this.
@@ -78,7 +96,8 @@ impl Points {
         if state.context == IDLE {
             return;
         }
-        let point = format!("{}: {when} {what}", state.context);
+        let again = if state.retried { "again " } else { "" };
+        let point = format!("{again}{}: {when} {what}", state.context);
         if state.armed.as_ref() == Some(&point) {
             kill(Pid::this(), Signal::SIGKILL).expect("it lives");
             // Until the signal has come nothing more is done here, nor where the lock is wanted.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use app::api::Status;
 use server::bootstrap::{Server, Waits};
 use server::config::Config;
-use server::infrastructure::vsphere::api::VcenterApi;
+use server::infrastructure::vsphere::api::{Fault, VcenterApi};
 use server::infrastructure::vsphere::simulated::{
     Failure, Operation, Script, SimulatedSettings, SimulatedVcenter,
 };
@@ -26,12 +26,15 @@ use crate::support::{Api, World, eventually};
 
 /// Set in the process of a victim.
 const VARIABLE: &str = "STAGEWATCH_TEST_VICTIM";
+/// The point of its first takeover at which a victim dies.
+pub(super) const DIES_AT: &str = "STAGEWATCH_TEST_DIES_AT";
 /// The name of the test below.
 const TEST: &str = "kills::victim::a_server_with_watched_ports_works_as_any_other";
 
 /// What a victim is told on its standard input.
 const ARM: &str = "arm ";
 const HANG_CLONE: &str = "hang the next clone";
+const REFUSE_CONFIGURATION: &str = "refuse the next configuration";
 const TELL: &str = "tell";
 /// What it says.
 const SEEN: &str = "come to: ";
@@ -70,6 +73,11 @@ impl Victim {
         self.obeys(HANG_CLONE).await;
     }
 
+    /// Lets the next configuration be refused.
+    pub(super) async fn refuse_next_configuration(&mut self) {
+        self.obeys(REFUSE_CONFIGURATION).await;
+    }
+
     async fn obeys(&mut self, order: &str) {
         self.answers(order, &format!("obeyed: {order}\n")).await;
     }
@@ -90,6 +98,14 @@ impl Victim {
         let said = self.answers(TELL, END_OF_SEEN).await;
         said.lines().filter_map(|line| line.strip_prefix(SEEN)).map(str::to_owned).collect()
     }
+
+    /// Waits until its work has come to this point.
+    pub(super) async fn until_it_comes_to(&mut self, point: &str) {
+        eventually(point, async || {
+            self.points().await.iter().any(|seen| seen == point).then_some(())
+        })
+        .await;
+    }
 }
 
 /// Is a victim for as long as it lives.
@@ -97,6 +113,9 @@ async fn be_a_victim() {
     let config = Config::read(["stagewatch"]).expect("good settings");
     telemetry::start(&config.log, config.log_format).expect("a log");
     let points = Arc::new(Points::new());
+    if let Some(point) = std::env::var_os(DIES_AT) {
+        points.arm_for_takeover(point.to_str().expect("a point in UTF-8"));
+    }
     let settings = SimulatedSettings { delay: config.simulated_delay, seed: Some(1) };
     let vcenter = SimulatedVcenter::open(&config.data_dir, settings).expect("a vCenter");
     let script = vcenter.script();
@@ -120,6 +139,10 @@ fn obey(points: &Points, script: &Script) {
             points.arm(point);
         } else if order == HANG_CLONE {
             script.fail(Operation::Clone, 1, Failure::TaskHangs);
+        } else if order == REFUSE_CONFIGURATION {
+            let (kind, message) = ("InvalidArgument".to_owned(), "not like that".to_owned());
+            let fault = Fault { kind, message, existing_state: None };
+            script.fail(Operation::Reconfigure, 1, Failure::Refused(fault));
         } else if order == TELL {
             answer = points.seen().iter().map(|point| format!("{SEEN}{point}\n")).collect();
             answer.push_str(END_OF_SEEN);

@@ -97,6 +97,45 @@ async fn the_next_server_says_where_it_went_on_and_that_it_is_the_same_task() {
     assert!(history.contains("The service restarted, resumed at Cloning"), "{history}");
 }
 
+/// Lets all that happened to a request have happened an hour earlier.
+async fn an_hour_passes(world: &World, request: Uuid) {
+    for older in [
+        "update events set recorded_at = recorded_at - interval '1 hour' where request_id = $1",
+        "update vm_requests set checkpoint = jsonb_set(checkpoint, '{task,since}',
+             to_jsonb((checkpoint#>>'{task,since}')::timestamptz - interval '1 hour'))
+         where id = $1",
+    ] {
+        let done = sqlx::query(older).bind(request).execute(&world.database.pool).await;
+        assert!(done.expect("an update").rows_affected() > 0);
+    }
+}
+
+/// A server that is killed again and again must not wait for a hung task for ever: whoever takes over
+/// has what is left of its time. The removal has its own.
+#[tokio::test]
+async fn a_clone_that_hangs_is_given_up_in_time_although_servers_die() {
+    let world = World::with_delay(Duration::from_secs(36_000)).await;
+    let settings = ["--vsphere-clone-timeout", "50m"];
+    let killed = world.server_with(&settings).await;
+    let id = killed.ask("a", TEMPLATE).await.id;
+    world.task_runs(id).await;
+    killed.kill();
+    world.end_leases().await;
+
+    let next = world.server_with(&settings).await;
+    eventually("the takeover", async || (next.progress(id).await.seq > 3).then_some(())).await;
+    assert_eq!(next.progress(id).await.status, Status::Provisioning, "there is time left");
+    next.kill();
+    world.end_leases().await;
+    an_hour_passes(&world, id).await;
+
+    let last = world.server_with(&settings).await;
+    let progress = last.ended(id).await;
+    let failure = progress.failure.expect("a failure");
+    assert_eq!((progress.status, failure.code.as_str()), (Status::Failed, "clone_timeout"));
+    assert_eq!(world.script().vms(), [], "the clone was cancelled");
+}
+
 /// Nothing of the try was recorded yet: that somebody else makes it is told all the same.
 #[tokio::test]
 async fn a_server_that_died_in_a_repeated_try_is_replaced_and_that_is_told() {

@@ -54,3 +54,34 @@ async fn a_server_that_stops_ends_all_its_streams() {
     }
     pause.release();
 }
+
+/// Its readers wait to begin anew until the journal can be read again. A server that stops meanwhile
+/// does not wait for that.
+#[tokio::test]
+async fn a_server_that_stops_ends_also_the_streams_that_wait_for_another_journal() {
+    let world = World::new().await;
+    let (server, id, pause) = held_at_clone(&world, &[]).await;
+    let mut streams = Vec::new();
+    for format in ["", "?format=text"].repeat(4) {
+        let mut stream = server.stream_at(&format!("{}{format}", events(id)), &[]).await;
+        stream.chunk().await.expect("the first bytes");
+        streams.push(stream);
+    }
+    let mut board = server.stream_at("/api/requests/events", &[]).await;
+    board.until_event("ping").await;
+    // Another journal, whose end can be seen, and which cannot be read.
+    let mut transaction = world.database.pool.begin().await.expect("a transaction");
+    for statement in [
+        "update journal set id = gen_random_uuid()",
+        "alter table events rename column payload to payload_that_is_away",
+    ] {
+        sqlx::query(statement).execute(&mut *transaction).await.expect("a change");
+    }
+    transaction.commit().await.expect("a commit");
+    board.until_event("reset").await;
+    server.stop().await;
+    for mut stream in streams {
+        in_time("the stream's end", async { while stream.chunk().await.is_some() {} }).await;
+    }
+    pause.release();
+}

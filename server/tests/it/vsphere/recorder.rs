@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use server::domain::ports::vsphere::{Checkpoint, ProgressSink, Stop, TaskOperation, UndoneStep};
 use server::domain::stage::VmProvisioningStage;
 use tokio::sync::watch;
@@ -38,6 +39,7 @@ pub(crate) struct Recorder {
     checkpoints_told: watch::Sender<usize>,
     live: watch::Sender<Option<String>>,
     percentages: Mutex<Vec<u8>>,
+    now: DateTime<Utc>,
 }
 
 impl Recorder {
@@ -56,7 +58,13 @@ impl Recorder {
             checkpoints_told: watch::Sender::new(0),
             live: watch::Sender::new(None),
             percentages: Mutex::default(),
+            now: DateTime::UNIX_EPOCH,
         }
+    }
+
+    /// A sink of a run for which it is later than for the first ones.
+    pub(crate) fn later(self, passed: Duration) -> Self {
+        Self { now: self.now + passed, ..self }
     }
 
     /// A sink whose call number `n` (from 0) ends the work, and does not remember what it was told.
@@ -188,5 +196,9 @@ impl ProgressSink for Recorder {
     fn live(&self, percent: Option<u8>, details: Option<String>) {
         self.percentages.lock().unwrap().extend(percent);
         self.live.send_replace(details);
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.now
     }
 }

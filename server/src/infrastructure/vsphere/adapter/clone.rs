@@ -7,7 +7,7 @@ use super::find::Found;
 use super::run::{Run, not_visible_yet};
 use super::wait::Ended;
 use crate::domain::ids::MoRef;
-use crate::domain::ports::vsphere::{TaskInFlight, TaskOperation, VsphereError};
+use crate::domain::ports::vsphere::{Checkpoint, TaskInFlight, TaskOperation, VsphereError};
 use crate::domain::stage::VmProvisioningStage;
 use crate::infrastructure::vsphere::api::{ApiError, CloneSpec, Fault, TaskState};
 
@@ -66,24 +66,19 @@ impl Run<'_> {
         };
         let call = self.api.clone_vm(&clone, self.deadlines.call);
         let unclear = match self.start(TaskOperation::Clone, call).await? {
-            Ok(moref) => {
-                let task = TaskInFlight { moref, operation: TaskOperation::Clone };
-                match self.wait_for_task(&task).await? {
-                    Ended::Success(Some(vm)) if self.is_ours(&vm).await? => {
-                        return self.cloned(vm).await;
-                    }
-                    Ended::Success(_) | Ended::Unknown => Unclear::ReplyLost(not_visible_yet(
-                        "the clone ended, and its VM is not to be seen",
-                    )),
-                    Ended::Failed(fault) if fault.kind == "DuplicateName" => {
-                        Unclear::Duplicate(fault)
-                    }
-                    Ended::Failed(fault) => {
-                        self.tell_checkpoint(None, None).await?;
-                        return Err(refused("CloneVM_Task", &fault));
-                    }
+            Ok(task) => match self.wait_for_task(&task).await? {
+                Ended::Success(Some(vm)) if self.is_ours(&vm).await? => {
+                    return self.cloned(vm).await;
                 }
-            }
+                Ended::Success(_) | Ended::Unknown => Unclear::ReplyLost(not_visible_yet(
+                    "the clone ended, and its VM is not to be seen",
+                )),
+                Ended::Failed(fault) if fault.kind == "DuplicateName" => Unclear::Duplicate(fault),
+                Ended::Failed(fault) => {
+                    self.tell_checkpoint(None, None).await?;
+                    return Err(refused("CloneVM_Task", &fault));
+                }
+            },
             Err(ApiError::Fault { fault, .. }) if fault.kind == "DuplicateName" => {
                 Unclear::Duplicate(fault)
             }
@@ -117,8 +112,11 @@ impl Run<'_> {
 
     /// Tells that the VM is there.
     async fn cloned(&mut self, vm: MoRef) -> Result<MoRef, VsphereError> {
-        let later_task = self.earlier.clone();
-        self.tell_checkpoint(later_task, Some(vm.clone())).await?;
+        let task = self.earlier.clone();
+        // Whoever waited for the address of this very VM goes on with that.
+        let is_known = self.checkpoint.vm.as_ref() == Some(&vm);
+        let address_since = self.checkpoint.address_since.filter(|_| is_known);
+        self.tell(Checkpoint { task, vm: Some(vm.clone()), address_since }).await?;
         Ok(vm)
     }
 

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::run::Run;
 use super::wait::Ended;
 use crate::domain::ids::MoRef;
-use crate::domain::ports::vsphere::{TaskInFlight, TaskOperation};
+use crate::domain::ports::vsphere::TaskOperation;
 use crate::domain::stage::VmProvisioningStage;
 use crate::infrastructure::vsphere::api::{
     ApiError, ConfigSpec, Customization, Fault, TaskState, VmInfo,
@@ -117,12 +117,12 @@ impl Run<'_> {
         operation: TaskOperation,
         call: impl Future<Output = Result<MoRef, ApiError>>,
     ) -> Result<Result<(), Fault>, Failure> {
-        let moref = match self.start(operation, call).await? {
-            Ok(moref) => moref,
+        let task = match self.start(operation, call).await? {
+            Ok(task) => task,
             Err(ApiError::Fault { fault, .. }) => return Ok(Err(fault)),
             Err(error) => return Err(Failure::of_vm(error)),
         };
-        match self.wait_for_task(&TaskInFlight { moref, operation }).await? {
+        match self.wait_for_task(&task).await? {
             Ended::Success(_) => Ok(Ok(())),
             Ended::Failed(fault) => {
                 let vm = self.checkpoint.vm.clone();

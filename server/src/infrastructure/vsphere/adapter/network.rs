@@ -8,7 +8,9 @@ use super::failure::{Failure, rejected};
 use super::run::Run;
 use super::wait::{IDLE_PAUSE, WAIT_MAX};
 use crate::domain::ids::MoRef;
-use crate::domain::ports::vsphere::{RejectionCode, VmProvisioningResult, VsphereError};
+use crate::domain::ports::vsphere::{
+    Checkpoint, RejectionCode, VmProvisioningResult, VsphereError,
+};
 use crate::domain::stage::VmProvisioningStage;
 use crate::infrastructure::vsphere::api::{GuestInfo, GuestNic, VmInfo};
 
@@ -17,6 +19,8 @@ use crate::infrastructure::vsphere::api::{GuestInfo, GuestNic, VmInfo};
 struct Candidate {
     address: IpAddr,
     since: Instant,
+    /// Whether it came before the deadline.
+    in_time: bool,
 }
 
 impl Run<'_> {
@@ -28,6 +32,11 @@ impl Run<'_> {
         self.progress.stage(VmProvisioningStage::WaitingForNetwork, None).await?;
         let info = self.our_vm(vm).await?;
         let wanted = self.wanted_address(&info);
+        if self.checkpoint.address_since.is_none() {
+            // Nothing is in flight any more.
+            let (vm, address_since) = (Some(vm.clone()), Some(self.progress.now()));
+            self.tell(Checkpoint { task: None, vm, address_since }).await?;
+        }
         let (ip_address, guest) = self.settled_address(vm, &info, wanted).await?;
         // Read once more: what is told must be the VM that is there now.
         let info = self.our_vm(vm).await?;
@@ -56,7 +65,8 @@ impl Run<'_> {
         info: &VmInfo,
         wanted: Option<IpAddr>,
     ) -> Result<(IpAddr, GuestInfo), Failure> {
-        let end = Instant::now() + self.deadlines.network;
+        let left = self.left_of(self.deadlines.network, self.checkpoint.address_since);
+        let end = Instant::now() + left;
         let mut seen: Option<GuestInfo> = None;
         let mut candidate: Option<Candidate> = None;
         loop {
@@ -73,14 +83,17 @@ impl Run<'_> {
             let address = usable_address(&guest, &info.macs, wanted);
             candidate = address.map(|address| match candidate {
                 Some(candidate) if candidate.address == address => candidate,
-                Some(_) | None => Candidate { address, since: now },
+                // What the first look sees may have come while nobody looked.
+                Some(_) | None => {
+                    Candidate { address, since: now, in_time: seen.is_none() || now < end }
+                }
             });
-            if let Some(Candidate { address, since }) = candidate
+            if let Some(Candidate { address, since, .. }) = candidate
                 && now.duration_since(since) >= self.pace.settling
             {
                 return Ok((address, guest));
             }
-            let in_time = candidate.is_some_and(|candidate| candidate.since < end);
+            let in_time = candidate.is_some_and(|candidate| candidate.in_time);
             if now >= end && !in_time {
                 return Err(self.no_address(vm, &guest, wanted).await?);
             }

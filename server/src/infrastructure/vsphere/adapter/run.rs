@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::failure::{Failure, rejected, unavailable};
 use super::{Deadlines, Pace};
 use crate::domain::ids::MoRef;
@@ -86,31 +88,43 @@ impl<'a> Run<'a> {
         &mut self,
         operation: TaskOperation,
         call: impl Future<Output = Result<MoRef, ApiError>>,
-    ) -> Result<Result<MoRef, ApiError>, Stop> {
+    ) -> Result<Result<TaskInFlight, ApiError>, Stop> {
         self.progress.may_change(self.deadlines.call).await?;
         match call.await {
             Ok(moref) => {
-                let task = TaskInFlight { moref: moref.clone(), operation };
+                let since = Some(self.progress.now());
+                let task = TaskInFlight { moref, operation, since };
                 let vm = self.checkpoint.vm.clone();
-                self.tell_checkpoint(Some(task), vm).await?;
-                Ok(Ok(moref))
+                self.tell_checkpoint(Some(task.clone()), vm).await?;
+                Ok(Ok(task))
             }
             Err(error) => Ok(Err(error)),
         }
     }
 
-    /// Tells what to resume from, if it has changed.
+    /// Tells that this task is in flight, or none, on this VM.
     pub(super) async fn tell_checkpoint(
         &mut self,
         task: Option<TaskInFlight>,
         vm: Option<MoRef>,
     ) -> Result<(), Stop> {
-        let checkpoint = Checkpoint { task, vm };
+        self.tell(Checkpoint { task, vm, address_since: None }).await
+    }
+
+    /// Tells what to resume from, if it has changed.
+    pub(super) async fn tell(&mut self, checkpoint: Checkpoint) -> Result<(), Stop> {
         if checkpoint != self.checkpoint {
             self.checkpoint = checkpoint;
             self.progress.checkpoint(&self.checkpoint).await?;
         }
         Ok(())
+    }
+
+    /// What is left of a time that began at `since`, perhaps in an earlier run; all of it when nobody
+    /// said when it began.
+    pub(super) fn left_of(&self, time: Duration, since: Option<DateTime<Utc>>) -> Duration {
+        let passed = since.and_then(|since| (self.progress.now() - since).to_std().ok());
+        time.saturating_sub(passed.unwrap_or_default())
     }
 
     /// The mark of our VM.

@@ -1,4 +1,6 @@
 //! Waiting for a task to end: bounded waits, live percentages, a deadline.
+//!
+//! The deadline is the task's own, whoever waits: a worker that takes over has what is left of it.
 
 use std::time::Duration;
 
@@ -28,10 +30,11 @@ pub(super) enum Ended {
 }
 
 impl Run<'_> {
-    /// Waits until a task has ended, and tells live how far it is.
+    /// Waits until a task has ended, and tells live how far it is. Looks once when there is no time
+    /// left: it may have ended while nobody looked.
     pub(super) async fn wait_for_task(&self, task: &TaskInFlight) -> Result<Ended, VsphereError> {
         let deadline = self.task_deadline(task.operation);
-        let end = Instant::now() + deadline;
+        let end = Instant::now() + self.left_of(deadline, task.since);
         let mut seen: Option<TaskInfo> = None;
         loop {
             let begun = Instant::now();

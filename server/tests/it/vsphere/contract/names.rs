@@ -44,7 +44,7 @@ pub(crate) async fn of_two_requests_with_one_name_the_second_is_refused_and_undo
     bench.assert_made(&first).await;
     // Not even a checkpoint that names the other's VM makes it ours.
     let (moref, _) = bench.info(&first.name).await;
-    let wrong = Checkpoint { task: None, vm: Some(moref) };
+    let wrong = Checkpoint { vm: Some(moref), ..Checkpoint::default() };
     bench.adapter.remove_vm(&second, &wrong, &()).await.unwrap();
     bench.assert_made(&first).await;
 }

@@ -1,12 +1,18 @@
 //! Going on while a task of an interrupted run is still in flight.
 
-use server::domain::ports::vsphere::{Checkpoint, TaskOperation, UndoneStep, VspherePort as _};
+use std::time::Duration;
+
+use server::domain::ports::vsphere::{
+    Checkpoint, RejectionCode, TaskOperation, UndoneStep, VsphereError, VspherePort as _,
+};
 use server::domain::stage::VmProvisioningStage as Stage;
+use server::infrastructure::vsphere::adapter::Deadlines;
 use server::infrastructure::vsphere::api::Fault;
 use server::infrastructure::vsphere::simulated::{Failure, Operation, Script};
 
 use super::{AN_HOUR_MS, Simulated};
-use crate::vsphere::contract::Bench;
+use crate::support::in_time;
+use crate::vsphere::contract::{Bench, DEADLINES, Target as _};
 use crate::vsphere::recorder::Recorder;
 
 #[tokio::test]
@@ -80,6 +86,78 @@ async fn a_task_in_flight_is_waited_for_and_nothing_is_sent_meanwhile() {
         sent.dedup();
         assert_eq!(sent, each_once, "interrupted in {operation:?}");
     }
+}
+
+/// Deadlines that no test would wait for.
+const AN_HOUR: Duration = Duration::from_millis(AN_HOUR_MS);
+const LONG: Deadlines =
+    Deadlines { clone: AN_HOUR, customize: AN_HOUR, network: AN_HOUR, ..DEADLINES };
+
+/// Otherwise a server that is killed again and again would wait for ever.
+#[tokio::test]
+async fn a_task_has_one_deadline_however_many_wait_for_it() {
+    for (operation, code) in [
+        (TaskOperation::Clone, RejectionCode::CloneTimeout),
+        (TaskOperation::Reconfigure, RejectionCode::TaskTimeout),
+        (TaskOperation::Customize, RejectionCode::CustomizeTimeout),
+        (TaskOperation::PowerOn, RejectionCode::TaskTimeout),
+    ] {
+        let bench = Bench::<Simulated<AN_HOUR_MS>>::with_deadlines(LONG).await;
+        let script = bench.target.vcenter.script();
+        let (spec, sink) = (bench.spec(1), Recorder::new());
+        let nothing = Checkpoint::default();
+        tokio::select! {
+            result = bench.adapter.create_vm(&spec, &nothing, &sink) => {
+                panic!("tasks take an hour: {result:?}")
+            }
+            () = finish_tasks_until(Some(operation), &sink, &script) => {}
+        }
+        let resume = sink.checkpoint();
+        let late = Recorder::resuming(resume.clone()).later(AN_HOUR);
+        let waited = in_time("the deadline", bench.adapter.create_vm(&spec, &resume, &late)).await;
+        let failed = waited.unwrap_err();
+        assert!(
+            matches!(failed, VsphereError::Rejected { code: given, .. } if given == code),
+            "{operation:?}: {failed:?}"
+        );
+
+        // What has ended while nobody looked was in time for all that is known.
+        script.finish_tasks().await.unwrap();
+        let late = Recorder::resuming(resume.clone()).later(AN_HOUR);
+        tokio::select! {
+            result = bench.adapter.create_vm(&spec, &resume, &late) => {
+                panic!("its address takes an hour: {result:?}")
+            }
+            () = finish_tasks_until(None, &late, &script) => {}
+            () = late.until_stage(Stage::WaitingForNetwork, 1) => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_has_one_deadline_however_many_wait_for_it() {
+    let bench = Bench::<Simulated<0>>::with_deadlines(LONG).await;
+    let (spec, sink) = (bench.dhcp_spec(1), Recorder::new());
+    let nothing = Checkpoint::default();
+    tokio::select! {
+        result = bench.adapter.create_vm(&spec, &nothing, &sink) => panic!("no address: {result:?}"),
+        () = sink.until_live("which is link-local") => {}
+    }
+    let resume = sink.checkpoint();
+    let late = Recorder::resuming(resume.clone()).later(AN_HOUR);
+    let waited = in_time("the deadline", bench.adapter.create_vm(&spec, &resume, &late)).await;
+    let failed = waited.unwrap_err();
+    let no_address = RejectionCode::NoAddress;
+    assert!(
+        matches!(failed, VsphereError::Rejected { code, .. } if code == no_address),
+        "{failed:?}"
+    );
+    // It has come while nobody looked.
+    let address = "10.30.0.77".parse().unwrap();
+    bench.target.give_addresses(&spec.name, &[address]).await;
+    let late = Recorder::resuming(resume.clone()).later(AN_HOUR);
+    let made = bench.adapter.create_vm(&spec, &resume, &late).await.unwrap();
+    assert_eq!(made.ip_address, address);
 }
 
 /// Ends each task as it comes, up to one that does this.
