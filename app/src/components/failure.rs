@@ -39,7 +39,7 @@ fn story(
     report: String,
 ) -> impl IntoView + use<> {
     let has_ended = undone.is_some();
-    let (reason, advice) = (failure.reason.clone(), words.advice(failure));
+    let (reason, advice) = (words.told(&failure.reason), words.advice(failure));
     view! {
         <section class="failure" aria-label=words.failure() data-code=failure.code.clone()>
             <p class="failure-reason">{reason}</p>

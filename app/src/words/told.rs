@@ -3,11 +3,13 @@
 //! What the API says is English. A page knows most of it by kind or code; what comes as a sentence only
 //! is known here by its text. What is not known stays as it is: those are vCenter's own words.
 
+mod of_vcenter;
+
 use super::{Words, capitalised};
 use crate::{api::Stage, language::Language};
 
-/// Sentences without anything in them that changes.
-const WHOLE: &[(&str, &str)] = &[
+/// Sentences and their parts; `{}` is what changes, and is looked up likewise.
+const KNOWN: &[(&str, &str)] = &[
     // Why the server cannot see the journal.
     ("PostgreSQL is not answering", "PostgreSQL antwortet nicht"),
     ("PostgreSQL is read-only just now", "PostgreSQL nimmt gerade keine Änderungen an"),
@@ -75,18 +77,10 @@ const WHOLE: &[(&str, &str)] = &[
     ("there is no such request", "Diese Anforderung gibt es nicht"),
     ("This page of the list does not exist.", "Diese Seite der Liste gibt es nicht."),
     ("simulated vCenter", "simuliertes vCenter"),
-];
-
-/// What stands before and after something that changes.
-type Around = (&'static str, &'static str);
-
-/// Sentences with something between what is known, and the same in German.
-const AROUND: &[(Around, Around)] = &[
-    (("may have at most ", " characters"), ("darf höchstens ", " Zeichen haben")),
-    (("must be a multiple of ", " MiB"), ("muss ein Vielfaches von ", " MiB sein")),
-    (("must be in the network of ", ""), ("muss im Netz von ", " liegen")),
-    (("this name is taken: ", ""), ("dieser Name ist vergeben: ", "")),
-    (("vCenter is not answering ", ""), ("vCenter antwortet nicht ", "")),
+    ("may have at most {} characters", "darf höchstens {} Zeichen haben"),
+    ("must be a multiple of {} MiB", "muss ein Vielfaches von {} MiB sein"),
+    ("must be in the network of {}", "muss im Netz von {} liegen"),
+    ("this name is taken: {}", "dieser Name ist vergeben: {}"),
 ];
 
 impl Words {
@@ -99,22 +93,44 @@ impl Words {
     }
 
     fn in_german(self, text: &str) -> Option<String> {
-        if let Some((_, german)) = WHOLE.iter().find(|(english, _)| *english == text) {
-            return Some((*german).to_owned());
-        }
         if let Some(stage) = stage_called(text) {
             return Some(self.stage_label(stage).to_owned());
         }
-        let around = AROUND.iter().find_map(|((before, after), german)| {
-            Some((text.strip_prefix(before)?.strip_suffix(after)?, german))
-        });
-        if let Some((inside, (before, after))) = around {
-            return Some(format!("{before}{}{after}", self.told(inside)));
-        }
         // A range: `must be 1 to 64`, `must be 256 to 1048576 MiB`.
-        let (least, most) = text.strip_prefix("must be ")?.split_once(" to ")?;
-        least.parse::<u32>().ok()?;
-        Some(format!("muss {least} bis {most} sein"))
+        let range = text.strip_prefix("must be ").and_then(|range| range.split_once(" to "));
+        if let Some((least, most)) = range.filter(|(least, _)| least.parse::<u32>().is_ok()) {
+            return Some(format!("muss {least} bis {most} sein"));
+        }
+        // What is seen of a guest is a list, and told part by part; whose parts are not all known is
+        // somebody else's sentence, perhaps within one of ours.
+        let one = |part: &str| {
+            self.by_pattern(part, |inside| !inside.contains(", ") && !inside.contains("; "))
+        };
+        let some = |list: &str| {
+            let parts: Option<Vec<_>> = list.split(", ").map(one).collect();
+            parts.map(|parts| parts.join(", "))
+        };
+        let lists = || {
+            let lists: Option<Vec<_>> = text.split("; ").map(some).collect();
+            lists.map(|lists| lists.join("; "))
+        };
+        one(text).or_else(lists).or_else(|| self.by_pattern(text, |_| true))
+    }
+
+    /// By the first form that fits and has nothing inside that `may_hold` refuses.
+    fn by_pattern(self, text: &str, may_hold: fn(&str) -> bool) -> Option<String> {
+        KNOWN.iter().chain(of_vcenter::KNOWN).find_map(|(english, german)| {
+            let inside = filled(english, text)?;
+            if !inside.iter().all(|inside| may_hold(inside)) {
+                return None;
+            }
+            let mut inside = inside.into_iter();
+            let mut parts = german.split("{}");
+            let first = parts.next().unwrap_or_default().to_owned();
+            Some(parts.fold(first, |told, part| {
+                told + &self.told(inside.next().unwrap_or_default()) + part
+            }))
+        })
     }
 
     /// How the work went on after an interruption: `The service restarted, resumed at Start VM`.
@@ -134,6 +150,25 @@ impl Words {
         });
         capitalised(&parts.collect::<Vec<_>>().join(", "))
     }
+}
+
+/// What stands at each `{}` of a pattern, if the text is of that form.
+fn filled<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
+    let mut parts = pattern.split("{}");
+    let mut rest = text.strip_prefix(parts.next()?)?;
+    let mut inside = Vec::new();
+    let mut parts = parts.peekable();
+    while let Some(part) = parts.next() {
+        // The last part is at the end, wherever else it may be.
+        let at = if parts.peek().is_none() {
+            rest.len().checked_sub(part.len()).filter(|_| rest.ends_with(part))?
+        } else {
+            rest.find(part)?
+        };
+        inside.push(&rest[..at]);
+        rest = &rest[at + part.len()..];
+    }
+    rest.is_empty().then_some(inside)
 }
 
 fn stage_called(label: &str) -> Option<Stage> {
