@@ -18,10 +18,9 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use server::bootstrap::Server;
 use server::bootstrap::vsphere::Vsphere;
+use server::bootstrap::{Server, Waits};
 use server::config::Config;
-use server::http::serve::STALLED_MAX;
 use server::infrastructure::postgres::embedded::EmbeddedPostgres;
 use server::infrastructure::vsphere::adapter::{Deadlines, Pace, VsphereAdapter};
 use server::infrastructure::vsphere::simulated::{
@@ -59,7 +58,8 @@ async fn run() {
     let settings = SimulatedSettings { delay: config.simulated_delay, seed: Some(1) };
     let vcenter = SimulatedVcenter::open(folder.path(), settings).expect("a vCenter");
     let script = vcenter.script();
-    let server = Server::start_with(config, STALLED_MAX, |config| Ok(connect(config, vcenter)));
+    let server =
+        Server::start_with(config, Waits::default(), |config| Ok(connect(config, vcenter)));
     let server = server.await.expect("a server");
     let address = server.address();
     wait_until_ready(address).await;
