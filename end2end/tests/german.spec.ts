@@ -13,7 +13,7 @@ test.use({
 /** What is not the page's own: names that a person gave, vCenter's words, the journal's fields. */
 const NOT_OURS = [
   'script', 'style', 'noscript', 'code', '.row-name', '.row-from', '.choice-name', '.choice-guest',
-  '.facts li:first-child', '.failure-reason', '.attempt-reason', '.step-why', '.history dl', 'strong',
+  '.facts li:first-child', '.history dl', 'strong',
   'select[name="template"] option', '.frame-name',
 ].join(',');
 

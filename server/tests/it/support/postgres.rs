@@ -54,7 +54,9 @@ impl TestDatabase {
         let copy = format!("create database {name} template {}", cluster.template);
         execute(&cluster.maintenance, copy).await;
         let options = cluster.maintenance.clone().database(&name);
-        let pool = PgPoolOptions::new().max_connections(5).connect_lazy_with(options.clone());
+        // Told from the sessions of servers.
+        let own = options.clone().application_name("test");
+        let pool = PgPoolOptions::new().max_connections(5).connect_lazy_with(own);
         Self { name, options, pool }
     }
 
