@@ -118,5 +118,6 @@ async fn a_line_says_how_long_it_will_take_when_that_is_known() {
     let lines =
         all_lines(server.stream_at(&format!("{}?format=text", events(second)), &[]).await).await;
     let cloning = lines.iter().find(|line| line.contains("● Cloning")).expect("a line");
-    assert!(cloning.contains("(in progress, about 1 s left)"), "{lines:#?}");
+    // How long depends on the machine.
+    assert!(cloning.contains("(in progress, about ") && cloning.contains(" left)"), "{lines:#?}");
 }

@@ -186,7 +186,11 @@ async fn a_clone_in_flight_is_cancelled_or_else_waited_for_and_removed() {
         (Some(Failure::Unreachable), UndoneStep::Destroyed),
         (Some(refused()), UndoneStep::Destroyed),
     ] {
-        let bench = Bench::<Simulated<60>>::fresh().await;
+        let bench = Bench::<Simulated<400>>::fresh().await;
+        if step == UndoneStep::CloneCancelled {
+            // However long the machine takes to cancel it.
+            bench.target.vcenter.script().fail(Operation::Clone, 1, Failure::TaskHangs);
+        }
         if let Some(failure) = failure {
             bench.target.vcenter.script().fail(Operation::CancelTask, 1, failure);
         }
