@@ -31,9 +31,10 @@ use crate::application::feed::{Frame, News, Subscription, Unnumbered};
 use crate::domain::ids::Viewer;
 use crate::domain::timeline::Timeline;
 
-/// A `ping` is sent when nothing else was said for so long. A page that hears nothing for a little
-/// longer knows that it is cut off.
-pub(super) const PING_INTERVAL: Duration = Duration::from_secs(15);
+mod timers;
+
+pub(super) use timers::PING_INTERVAL;
+use timers::{Timers, Wake};
 
 /// When a reader that lost its stream comes back, in milliseconds: at random, so that not all who
 /// watched a server that restarted come in the same instant, and soon enough for a page to be live
@@ -197,52 +198,6 @@ impl Watched {
         let Some(reader) = found else { return false };
         self.reader = reader;
         true
-    }
-}
-
-/// What ends a wait for news.
-enum Wake {
-    News(News),
-    Quiet,
-    Slow,
-    Leave,
-}
-
-/// Keeps the times at which a reader is told something although nothing was recorded.
-struct Timers {
-    quiet_since: Instant,
-    slow_at: Option<Instant>,
-    leaving: Leaving,
-}
-
-impl Timers {
-    fn new(state: &AppState) -> Self {
-        let leaving = Leaving::new(state.shutdown.clone());
-        Self { quiet_since: Instant::now(), slow_at: None, leaving }
-    }
-
-    /// When `slow` is due: at the limit, or at once for a reader who was away when it passed.
-    fn expect_slow(&mut self, timeline: &Timeline, now: DateTime<Utc>) {
-        self.slow_at = timeline.started_at.filter(|_| !timeline.status.has_ended()).map(|_| {
-            let left = timeline.slow_after_ms.saturating_sub(timeline.elapsed_ms(now));
-            Instant::now() + Duration::from_millis(left)
-        });
-    }
-
-    async fn wait(&mut self, reader: &mut Subscription) -> Wake {
-        let slow = async {
-            match self.slow_at {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = self.leaving.wait() => Wake::Leave,
-            news = reader.news() => Wake::News(news),
-            () = slow => Wake::Slow,
-            () = tokio::time::sleep_until(self.quiet_since + PING_INTERVAL) => Wake::Quiet,
-        }
     }
 }
 
