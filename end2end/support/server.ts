@@ -60,7 +60,14 @@ export class Server {
     // First itself: it must not begin another one meanwhile.
     process.kill(postmaster, signal);
     const backends = await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8');
-    for (const backend of backends.trim().split(' ')) process.kill(Number(backend), signal);
+    for (const backend of backends.trim().split(' ').filter(Boolean)) {
+      try {
+        process.kill(Number(backend), signal);
+      } catch (error) {
+        // One that went on before may have ended meanwhile.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    }
   }
 
   async stop(): Promise<void> {
