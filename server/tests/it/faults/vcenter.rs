@@ -32,7 +32,7 @@ async fn begun_and_queued(world: &World) -> (Uuid, Uuid) {
     in_time("the pause", pause.reached()).await;
     let queued = server.ask("queued", TEMPLATE).await.id;
     server.kill();
-    world.end_leases().await;
+    world.database.end_leases_of_the_dead().await;
     (begun, queued)
 }
 

@@ -126,19 +126,7 @@ impl Lane {
     async fn dies(&self, mut victim: Victim) {
         let how = victim.program.until_it_ends().await;
         assert_eq!(how.signal(), Some(Signal::SIGKILL as i32), "{}", victim.program.log());
-        // What it had asked for is still done: a claim or a renewal would give the lease a new time.
-        eventually("the end of its sessions", async || {
-            let lives = "select exists (select 1 from pg_stat_activity
-                         where datname = current_database() and application_name = 'stagewatch')";
-            let lives: bool =
-                sqlx::query_scalar(lives).fetch_one(&self.database.pool).await.expect("an answer");
-            (!lives).then_some(())
-        })
-        .await;
-        sqlx::query("update vm_requests set lease_until = clock_timestamp()")
-            .execute(&self.database.pool)
-            .await
-            .expect("an update");
+        self.database.end_leases_of_the_dead().await;
     }
 
     fn next_name(&mut self) -> String {

@@ -288,7 +288,7 @@ async fn a_server_that_died_while_undoing_a_cancelled_request_is_replaced() {
         cancel(&killed, id).await;
         in_time("the point to die at", undoes.reached()).await;
         killed.kill();
-        world.end_leases().await;
+        world.database.end_leases_of_the_dead().await;
         undoes.release();
 
         let next = world.server().await;

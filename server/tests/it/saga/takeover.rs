@@ -35,7 +35,7 @@ async fn kill_and_go_on(pause: impl Fn(&Script) -> Pause) {
     let killed = world.server().await;
     let (request, pause) = held(&world, &killed, pause(&world.script())).await;
     killed.kill();
-    world.end_leases().await;
+    world.database.end_leases_of_the_dead().await;
     pause.release();
     let next = world.server().await;
     assert_gone_on(&world, &next, request).await;
@@ -79,7 +79,7 @@ async fn the_next_server_says_where_it_went_on_and_that_it_is_the_same_task() {
     let id = killed.ask("a", TEMPLATE).await.id;
     world.task_runs(id).await;
     killed.kill();
-    world.end_leases().await;
+    world.database.end_leases_of_the_dead().await;
     let next = world.server().await;
     let said = "the service restarted, resumed at Cloning from template, same vCenter task";
     let progress = eventually("the resumption", async || {
@@ -120,13 +120,13 @@ async fn a_clone_that_hangs_is_given_up_in_time_although_servers_die() {
     let id = killed.ask("a", TEMPLATE).await.id;
     world.task_runs(id).await;
     killed.kill();
-    world.end_leases().await;
+    world.database.end_leases_of_the_dead().await;
 
     let next = world.server_with(&settings).await;
     eventually("the takeover", async || (next.progress(id).await.seq > 3).then_some(())).await;
     assert_eq!(next.progress(id).await.status, Status::Provisioning, "there is time left");
     next.kill();
-    world.end_leases().await;
+    world.database.end_leases_of_the_dead().await;
     an_hour_passes(&world, id).await;
 
     let last = world.server_with(&settings).await;
@@ -148,7 +148,7 @@ async fn a_server_that_died_in_a_repeated_try_is_replaced_and_that_is_told() {
     let mut pause = world.script().pause_at(Operation::FindByInstanceUuid);
     in_time("the second try", pause.reached()).await;
     killed.kill();
-    world.end_leases().await;
+    world.database.end_leases_of_the_dead().await;
     pause.release();
     let next = world.server().await;
     assert_gone_on(&world, &next, id).await;
@@ -177,7 +177,7 @@ async fn a_server_that_died_while_undoing_is_replaced_and_nothing_is_left() {
         let request = killed.ask("a", "demo-no-address").await;
         in_time("the point to die at", pause.reached()).await;
         killed.kill();
-        world.end_leases().await;
+        world.database.end_leases_of_the_dead().await;
         pause.release();
 
         let next = world.server_with(&settings).await;

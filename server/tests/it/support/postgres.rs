@@ -18,6 +18,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, oneshot};
 
+use super::eventually;
+
 /// Names another PostgreSQL to use.
 const URL_VARIABLE: &str = "STAGEWATCH_TEST_DATABASE_URL";
 /// What the names of all databases of these tests begin with; leftovers are found by it.
@@ -69,6 +71,21 @@ impl TestDatabase {
     pub(crate) async fn end_sessions(&self) {
         let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = '$name'";
         self.administer(end).await;
+    }
+
+    /// Lets every lease run out now, as time would, once no server is connected any more: what a dead one
+    /// had asked for is still done, and its claim or renewal would give the lease a new time.
+    pub(crate) async fn end_leases_of_the_dead(&self) {
+        eventually("the end of the dead servers' sessions", async || {
+            let lives = "select exists (select 1 from pg_stat_activity
+                         where datname = current_database() and application_name = 'stagewatch')";
+            let lives: bool =
+                sqlx::query_scalar(lives).fetch_one(&self.pool).await.expect("an answer");
+            (!lives).then_some(())
+        })
+        .await;
+        let end = "update vm_requests set lease_until = clock_timestamp()";
+        sqlx::query(end).execute(&self.pool).await.expect("an update");
     }
 
     /// As `DATABASE_URL` has it.

@@ -148,14 +148,6 @@ impl World {
         .await;
     }
 
-    /// Lets every lease run out now, as time would. For leases that nobody renews any more.
-    pub(crate) async fn end_leases(&self) {
-        sqlx::query("update vm_requests set lease_until = clock_timestamp()")
-            .execute(&self.database.pool)
-            .await
-            .expect("an update");
-    }
-
     /// Lets the first lease of a request run out, again and again while its holder renews it, until
     /// somebody has taken the next one.
     pub(crate) async fn pass_on_first_lease(&self, request: Uuid) {
