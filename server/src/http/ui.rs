@@ -271,8 +271,8 @@ async fn retry(
         {
             Ok(Ok(Some(row))) => Redirect::to(&form_address(&draft_of(&row))).into_response(),
             Ok(Ok(None)) => plain(&ApiError::no_such_request()),
-            Ok(Err(error)) => plain(&error.into()),
-            Err(error) => plain(&error),
+            Ok(Err(error)) => told_by_page(id, &error.into()),
+            Err(error) => told_by_page(id, &error),
         },
         retried => back_to_page(id, retried),
     }
@@ -300,12 +300,23 @@ fn back_to_page(id: RequestId, changed: Result<Result<(), ChangeError>, ApiError
         Ok(Ok(()) | Err(ChangeError::NotPossible(_))) => {
             Redirect::to(&convert::links(id).page).into_response()
         }
-        Ok(Err(error)) => plain(&error.into()),
-        Err(error) => plain(&error),
+        Ok(Err(error)) => told_by_page(id, &error.into()),
+        Err(error) => told_by_page(id, &error),
     }
 }
 
-/// `POST /requests`: the form. Always answers 303: to the request, or back to the form with what was typed.
+/// An outage is told by the page itself, in the reader's language and with a way on. Anything else is
+/// not from one of our buttons.
+fn told_by_page(id: RequestId, error: &ApiError) -> Response {
+    if error.status().is_server_error() {
+        Redirect::to(&convert::links(id).page).into_response()
+    } else {
+        plain(error)
+    }
+}
+
+/// `POST /requests`: the form. Always answers 303: to the request, or back to the form with what was
+/// typed, which then says what is wrong, an outage too.
 async fn submit(
     State(state): State<AppState>,
     Asking(viewer): Asking,
@@ -315,21 +326,20 @@ async fn submit(
     let (raw, errors) = read_draft(&draft);
     let key = Some(draft.key.clone()).filter(|key| (1..=FORM_KEY_CHARS_MAX).contains(&key.len()));
     let accepted = if errors.is_empty() {
-        let accepting = in_time(state.requests.accept(&viewer, &raw, key));
-        accepting.await.map_err(|error| plain(&error))?
+        in_time(state.requests.accept(&viewer, &raw, key)).await
     } else {
-        Err(RequestError::Invalid(Vec::new()))
+        Ok(Err(RequestError::Invalid(Vec::new())))
     };
     Ok(match accepted {
-        Ok(Accepted::New(id) | Accepted::Existing(id)) => {
+        Ok(Ok(Accepted::New(id) | Accepted::Existing(id))) => {
             Redirect::to(&convert::links(id).page).into_response()
         }
-        Err(RequestError::KeyReused) => {
+        Ok(Err(RequestError::KeyReused)) => {
             // The form was changed and sent again after it had made a VM: that is another wish.
             let fresh = Draft { key: String::new(), ..draft };
             Redirect::to(&form_address(&fresh)).into_response()
         }
-        Err(_) => Redirect::to(&form_address(&draft)).into_response(),
+        Ok(Err(_)) | Err(_) => Redirect::to(&form_address(&draft)).into_response(),
     })
 }
 
