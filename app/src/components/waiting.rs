@@ -18,10 +18,8 @@ pub(crate) fn SlowNote(
 ) -> impl IntoView {
     let words = watch.words;
     let is_slow = watch.is_slow();
-    let message = watch.memo(|progress| progress.message.clone());
-    let title = Signal::derive(move || {
-        message.get().map_or_else(|| words.slow().to_owned(), |message| words.told(&message))
-    });
+    // Not the server's sentence, which is English: it says the same.
+    let title = Signal::stored(words.slow().to_owned());
     view! {
         <div role="status" class="slow">
             <Show when=move || is_slow.get()>
