@@ -3,7 +3,7 @@
 //! Pure: the moment is always a parameter, so the same code serves the server's render, the ticking
 //! page and the tests. Nothing here trusts the browser's clock.
 
-use crate::api::{Progress, Stage, StageProgress, StageState, Timestamp};
+use crate::api::{Progress, Stage, StageProgress, StageState, Status, Timestamp};
 
 /// Where the active stage's segment stops following time in a straight line.
 const LINEAR_UNTIL: f64 = 0.75;
@@ -99,12 +99,13 @@ pub(crate) fn elapsed_ms(progress: &Progress, now_ms: i64) -> Option<u64> {
     Some(since(started, progress.ended_at.map_or(now_ms, Timestamp::epoch_ms)))
 }
 
-/// Whether it takes longer than usual.
+/// Whether it takes longer than usual, and is still to become ready.
 ///
 /// The same rule as the server's, so that a `slow` event that was lost with a connection is not missed.
 pub(crate) fn is_slow(progress: &Progress, now_ms: i64) -> bool {
     let beyond = elapsed_ms(progress, now_ms).is_some_and(|ms| ms >= progress.slow_after_ms);
-    !progress.status.has_ended() && (progress.slow || beyond)
+    let is_coming = matches!(progress.status, Status::Queued | Status::Provisioning);
+    is_coming && (progress.slow || beyond)
 }
 
 /// The stage that is being worked on.
@@ -274,8 +275,10 @@ mod tests {
         assert!(is_slow(&progress, limit));
         progress.slow = true;
         assert!(is_slow(&progress, 0));
-        progress.status = Status::Ready;
-        assert!(!is_slow(&progress, limit));
+        for status in [Status::Ready, Status::Undoing] {
+            progress.status = status;
+            assert!(!is_slow(&progress, limit), "{status:?}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ test('the list says that the database is away, and is live when it is back', asy
     await expect(board.liveness).toHaveText(/^Connected, but PostgreSQL is not answering/, {
       timeout: 30_000,
     });
+    await expect(page.locator('.liveness[data-degraded]')).toBeVisible();
     await expect(board.doing(vmName), 'what is known stays').toHaveText(/^Wait for network/);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(320);
     await isAccessible(page);

@@ -29,7 +29,11 @@ pub(crate) fn Liveness(
         words.liveness(watch.link.get(), &said)
     };
     view! {
-        <p class="liveness" data-link=move || watch.link.get().as_str()>
+        <p
+            class="liveness"
+            data-link=move || watch.link.get().as_str()
+            data-degraded=move || degraded.with(Option::is_some).then_some("")
+        >
             <span class="liveness-line" title=move || words.liveness_meaning(watch.link.get())>
                 <span class="liveness-words">{line}</span>
             </span>

@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 
-use crate::{live::Watch, viewer::Viewer};
+use crate::{api::Status, live::Watch, viewer::Viewer};
 
 /// A button that has the browser tell the end of the request. Asks for leave only when it is pressed,
-/// and is only there where a browser can do it and something is still to come.
+/// and is only there where a browser can do it and the VM is still to become ready.
 #[component]
 pub(crate) fn TellMe(
     /// The request.
@@ -15,7 +15,8 @@ pub(crate) fn TellMe(
 ) -> impl IntoView {
     let words = watch.words;
     let viewer = Viewer::of_island();
-    let has_ended = watch.memo(|progress| progress.status.has_ended());
+    let is_coming =
+        watch.memo(|progress| matches!(progress.status, Status::Queued | Status::Provisioning));
     let is_wanted = RwSignal::new(false);
     let can_be_told = RwSignal::new(false);
     #[cfg(feature = "hydrate")]
@@ -49,7 +50,7 @@ pub(crate) fn TellMe(
         #[cfg(not(feature = "hydrate"))]
         let _unused = &request;
     };
-    let is_hidden = move || !viewer.is_here() || !can_be_told.get() || has_ended.get();
+    let is_hidden = move || !viewer.is_here() || !can_be_told.get() || !is_coming.get();
     view! {
         <button
             type="button"

@@ -115,7 +115,11 @@ fn BoardLiveness(board: LiveBoard) -> impl IntoView {
         words.board_liveness(board.link.get(), degraded.as_deref(), &heard(), ago_ms)
     };
     view! {
-        <p class="liveness board-liveness" data-link=move || board.link.get().as_str()>
+        <p
+            class="liveness board-liveness"
+            data-link=move || board.link.get().as_str()
+            data-degraded=move || board.degraded.with(Option::is_some).then_some("")
+        >
             <span class="liveness-line" title=move || words.liveness_meaning(board.link.get())>
                 <span class="liveness-words">{line}</span>
             </span>
