@@ -6,6 +6,9 @@ import type { ServerOptions } from './support/fixtures.ts';
 export default defineConfig<object, ServerOptions>({
   testDir: 'tests',
   outputDir: 'results/tests',
+  snapshotPathTemplate: 'screenshots/{arg}{ext}',
+  // A picture that is missing is a failure, not a first picture.
+  updateSnapshots: 'none',
   // A test that is green the second time is not green.
   retries: 0,
   // Each has a PostgreSQL, a server and a browser.

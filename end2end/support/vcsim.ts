@@ -88,6 +88,15 @@ export class Vcsim {
     if (!answer.ok) throw new Error(`${route} answers ${answer.status}: ${await answer.text()}`);
   }
 
+  /** It stands still, as on a machine that hangs: connections stay and nothing answers. */
+  standStill(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  goOn(): void {
+    this.child.kill('SIGCONT');
+  }
+
   /** The names of all VMs. */
   async machines(): Promise<string[]> {
     const answer = await fetch(`${this.ready.control}/vms`);
