@@ -17,8 +17,9 @@ const VOLATILE: [RegExp, string][] = [
   [/\d+(?:[.,]\d+)? %/g, '40 %'],
 ];
 
-/** Durations and ranges of them, in both languages: "about 5-9 s", "1 min 20 s", "2,4 s". */
-const DURATION = /\d+(?:[.,]\d+)?(?:[-–]\d+(?:[.,]\d+)?)? (?:ms|s|min|h)(?: \d+ (?:s|min))?(?![a-zA-Z])/;
+/** Durations and ranges of them, in both languages: "about 5-9 s", "1 min 20 s", "2,4 s". How
+ * often the page asks stays. */
+const DURATION = /(?<!every |alle )\d+(?:[.,]\d+)?(?:[-–]\d+(?:[.,]\d+)?)? (?:ms|s|min|h)(?: \d+ (?:s|min))?(?![a-zA-Z])/;
 /** What stands for them, from the page's top on, and again. */
 const DURATIONS = ['40 s', '12 s', '2 s', '10 s', '30 s', '8 s', '6 s', '15 s', '3 s'];
 
@@ -51,7 +52,7 @@ export async function holdStill(page: Page, sights: Sight[]): Promise<void> {
       // What is told of the time left: the words go with the number.
       for (const [selector, english, german] of estimates) {
         for (const element of copy.querySelectorAll(selector)) {
-          if (/left|noch|moment|second|Moment|Sekunde/.test(element.textContent ?? '')) element.textContent = document.documentElement.lang === 'de' ? german : english;
+          if (/left|noch|moment|second|Sekunde/i.test(element.textContent ?? '')) element.textContent = document.documentElement.lang === 'de' ? german : english;
         }
       }
       let told = 0;
