@@ -10,10 +10,10 @@ const WINDOWS = [
 ] as const;
 
 /**
- * How many pixels may differ: what another version of the browser rounds otherwise at the edges of a few
- * glyphs. A line of text that is missing, or stands elsewhere, is more.
+ * How many pixels may differ, besides those at the edges of glyphs, which are not counted: what another
+ * version of the browser rounds otherwise. Two words of small, grey text are more.
  */
-const MAX_DIFF_PIXELS = 150;
+const MAX_DIFF_PIXELS = 40;
 
 interface Window {
   readonly page: Page;

@@ -88,8 +88,10 @@ fn Times(watch: Watch, stage: StageProgress) -> impl IntoView {
             let now_ms = watch.now_ms.get_untracked();
             let duration =
                 stage.duration_ms.filter(|&ms| ms > 0).map(|value| words.duration(value));
+            let is_kept = stage.state == StageState::Done && stage.completed_at.is_none();
             view! {
                 {stage.completed_at.map(|at| view! { <Moment at now_ms/> })}
+                {is_kept.then(|| view! { <span class="step-usual">{words.done_before()}</span> })}
                 " "
                 <span class="step-duration">{duration}</span>
             }

@@ -28,6 +28,8 @@ labels! {
     progress: "Progress", "Fortschritt";
     /// Its stepper.
     stages: "Stages", "Stufen";
+    /// Beside a stage that an earlier attempt has done, and whose work was kept.
+    done_before: "done before", "schon erledigt";
     /// Before the moment at which the VM was asked for.
     asked_at: "asked at", "angefordert";
     /// The way to the journal.
