@@ -58,6 +58,22 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     },
     { auto: true },
   ],
+  page: async ({ page, javaScriptEnabled }, use) => {
+    if (javaScriptEnabled === false) {
+      // A page without JavaScript loads itself again every few seconds, just now perhaps, and that ends
+      // what would lead away from it.
+      const goto = page.goto.bind(page);
+      page.goto = async (...to) => {
+        try {
+          return await goto(...to);
+        } catch (error) {
+          if (!String(error).includes('interrupted by another navigation')) throw error;
+          return goto(...to);
+        }
+      };
+    }
+    await use(page);
+  },
   newRequest: async ({ page }, use) => use(new NewRequestPage(page)),
   watched: async ({ page }, use) => use(new RequestPage(page)),
   vmName: async ({}, use, info) => {
