@@ -57,6 +57,8 @@ test('an earlier attempt keeps its stages, tries, reason and end', async ({ page
     await page.setViewportSize({ width: 1280, height: 900 });
     await keepsItsStory(earlier);
   } finally {
+    // Before its server: an ended request's page may still be asking for something.
+    await page.close();
     await server.stop();
     await vcsim.stop();
   }

@@ -87,6 +87,8 @@ test('percentages and hints move live, and the journal holds only stages', async
     ]);
     expect(JSON.stringify(items)).not.toMatch(/percent|%|Tools|NIC|link-local|disks|powered off|making sure/);
   } finally {
+    // Before its server: an ended request's page may still be asking for something.
+    await page.close();
     await server.stop();
     await vcsim.stop();
   }

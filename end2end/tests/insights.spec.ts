@@ -29,5 +29,5 @@ test('whether estimates are true, how long stages take, and why requests fail', 
   const clone = times.getByRole('row', { name: /^Cloning from template/ });
   await expect(clone.getByRole('img')).toHaveAccessibleName(/^Median, oldest to newest: /);
   const reasons = page.getByRole('region', { name: 'Why requests failed' });
-  await expect(reasons.getByRole('row')).toHaveText([/^Reason/, /^no_addressWait for network1$/]);
+  await expect(reasons.getByRole('row')).toHaveText([/^Reason/, /^No address no_addressWait for network1$/]);
 });

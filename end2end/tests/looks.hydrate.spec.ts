@@ -91,6 +91,10 @@ test('each stage, with and without an estimate', async ({ browser, camera }) => 
     await Promise.all(ids.map((id) => server.finished(id)));
     await camera.point(`${server.origin}/requests/${first}`);
     await camera.shoot('ready', ...ended('ready'));
+
+    const flaky = await server.ask({ name: 'mail-gateway-2', template: 'demo-flaky' });
+    await camera.point(`${server.origin}/requests/${flaky}`);
+    await camera.shoot('try-again', LIVE, '.waiting .note');
   } finally {
     for (const used of cameras) await used.pack();
     await server.stop();
@@ -106,8 +110,6 @@ test('waiting, slow, cancelled, and looked back at', async ({ camera }) => {
   const open = (id: string) => camera.point(`${server.origin}/requests/${id}`);
   try {
     const flaky = await server.ask({ name: 'mail-gateway-2', template: 'demo-flaky' });
-    await open(flaky);
-    await camera.shoot('try-again', LIVE, '.waiting .note');
     await server.finished(flaky);
     const refused = await server.ask({ name: 'ci-runner-12', template: 'demo-fails-configuring' });
     await server.finished(refused);

@@ -141,7 +141,18 @@ fn Row(stage: StageTimes) -> impl IntoView {
 fn Failures(failures: Vec<FailureReason>) -> impl IntoView {
     let words = Words::of_page();
     let row = move |FailureReason { code, stage, requests }| {
-        view! { <tr><th scope="row"><code>{code}</code></th><td>{words.told(&stage)}</td><td>{requests}</td></tr> }
+        // It may be broken after each of its words.
+        let parts = code.split_inclusive('_').map(|part| view! { {part.to_owned()}<wbr/> });
+        view! {
+            <tr>
+                <th scope="row">
+                    {words.failure_code(&code)} " "
+                    <code>{parts.collect_view()}</code>
+                </th>
+                <td>{words.told(&stage)}</td>
+                <td>{requests}</td>
+            </tr>
+        }
     };
     view! {
         <section class="card insights-part" aria-labelledby="failures">

@@ -3,7 +3,7 @@
 //! By the failure's stable code. A code that this version of the page does not know still gives a
 //! true sentence: the stage's own, with vCenter's reason beside it.
 
-use super::Words;
+use super::{Words, capitalised};
 use crate::{
     api::{Attempt, Failure, Progress, Stage, Status, UndoState},
     language::Language,
@@ -20,12 +20,16 @@ struct Known {
 }
 
 fn known(words: Words, failure: &Failure) -> Known {
-    let known = match words.language() {
-        Language::English => in_english(&failure.code),
-        Language::German => in_german(&failure.code),
-    };
+    let known = told(words, &failure.code);
     let Some((title, brief, advice)) = known else { return unknown(words, failure.stage) };
     Known { title, brief, advice }
+}
+
+fn told(words: Words, code: &str) -> Told {
+    match words.language() {
+        Language::English => in_english(code),
+        Language::German => in_german(code),
+    }
 }
 
 /// Title, brief and advice; none for a code that is not known.
@@ -190,6 +194,11 @@ impl Words {
         known(self, failure).brief
     }
 
+    /// A code in words, for a table; none for a code that is not known.
+    pub(crate) fn failure_code(self, code: &str) -> Option<String> {
+        told(self, code).map(|(_, brief, _)| capitalised(brief))
+    }
+
     /// What to do next.
     pub(crate) fn advice(self, failure: &Failure) -> &'static str {
         known(self, failure).advice
@@ -266,6 +275,8 @@ mod tests {
         assert_eq!(EN.what_happened(&failure("no_address")), "The VM got no address");
         assert!(EN.advice(&failure("no_address")).contains("DHCP"));
         assert_eq!(EN.brief(&failure("template_not_found")), "template not found");
+        assert_eq!(EN.failure_code("name_taken").as_deref(), Some("Name taken"));
+        assert_eq!(EN.failure_code("something_new"), None);
     }
 
     #[test]
