@@ -14,7 +14,10 @@ use tokio::sync::watch;
 
 use super::{Api, LOOK_AGAIN, eventually, in_time};
 
-/// A running `stagewatch`. Dropping it kills it.
+/// How many lines of its log, the newest, a failed test shows.
+const LOG_LINES: usize = 60;
+
+/// A running `stagewatch`. Dropping it kills it, and shows the end of its log when a test has failed.
 #[derive(Debug)]
 pub(crate) struct Program {
     child: Child,
@@ -123,6 +126,12 @@ impl Drop for Program {
         // An error only says that it has ended already.
         self.child.kill().ok();
         self.child.wait().ok();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<_> = log.lines().collect();
+            let newest = &lines[lines.len().saturating_sub(LOG_LINES)..];
+            eprintln!("the log of a program, at its end:\n{}", newest.join("\n"));
+        }
     }
 }
 
