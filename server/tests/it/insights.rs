@@ -64,10 +64,11 @@ async fn the_estimates_are_judged_by_what_came_of_them() {
     assert_eq!(metric(&server, "stagewatch_estimate_error_seconds").await, Some(seconds));
     assert!(metric(&server, "stagewatch_plain_average_error_seconds").await.is_some());
 
+    assert_eq!(failure.code, "vcenter_rejected");
     let page = server.get("/insights").await;
     assert_eq!(page.status, 200);
     let said = "15 estimates of the last 4 finished requests";
-    for words in [said, TEMPLATE, "Cloning from template", failure.code.as_str(), "<svg"] {
+    for words in [said, TEMPLATE, "Cloning from template", "Refused by vCenter", "<svg"] {
         assert!(page.body.contains(words), "{words} is not on the page");
     }
 }
