@@ -20,6 +20,7 @@ mod learned;
 pub mod leases;
 pub mod progress;
 pub mod tail;
+mod transaction;
 
 /// The schema, from `migrations/`.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
@@ -35,15 +36,21 @@ pub const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(2_000);
 /// How long any one statement may take in PostgreSQL. All of ours are small; what takes longer hangs.
 const STATEMENT_TIMEOUT_MS: &str = "10000";
 
+/// How long a transaction may stand still before PostgreSQL ends it. Ours never wait for anything but
+/// PostgreSQL; a server that is stopped in the middle of one must not keep its rows locked.
+const IDLE_IN_TRANSACTION_TIMEOUT_MS: &str = "10000";
+
 /// How long an idle connection may take to say that it lives. One that does not takes all that are as
 /// old with it: asked one after the other, they would keep PostgreSQL away long after it is back.
 const PING_TIMEOUT: Duration = Duration::from_millis(1_000);
 
 /// A pool that connects when it is first used.
 pub fn pool(options: PgConnectOptions) -> PgPool {
-    let options = options
-        .application_name("stagewatch")
-        .options([("statement_timeout", STATEMENT_TIMEOUT_MS), ("timezone", "UTC")]);
+    let options = options.application_name("stagewatch").options([
+        ("statement_timeout", STATEMENT_TIMEOUT_MS),
+        ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT_MS),
+        ("timezone", "UTC"),
+    ]);
     // Connections that were made before this moment are not trusted any more.
     let distrusted = Arc::new(Mutex::new(None::<Instant>));
     PgPoolOptions::new()
@@ -105,11 +112,13 @@ impl From<sqlx::Error> for StoreError {
 /// The SQLSTATEs after which the same statement may work later, by their first characters, and what
 /// they mean (<https://www.postgresql.org/docs/current/errcodes-appendix.html>). The first that fits
 /// counts. Any other one is a defect of ours, or of the data.
-const OUTAGES: [(&str, Outage); 11] = [
+const OUTAGES: [(&str, Outage); 12] = [
     // Connection exception.
     ("08", Outage::NotAnswering),
     // Read-only transaction: a standby, or an operator's `default_transaction_read_only`.
     ("25006", Outage::ReadOnly),
+    // A transaction that stood still for too long: this server was held up.
+    ("25P03", Outage::NotAnswering),
     // Transaction rollback: serialization failure, deadlock.
     ("40", Outage::NotAnswering),
     // No room on the disk.

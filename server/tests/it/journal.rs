@@ -16,6 +16,7 @@ use uuid::Uuid;
 mod append;
 mod create;
 mod doorbell;
+mod given_up;
 mod golden;
 mod leases;
 mod tail;

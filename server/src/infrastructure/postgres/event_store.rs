@@ -11,6 +11,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::event_record::{self, NetworkRecord, SCHEMA_VERSION, VmRecord};
+use super::transaction::Beginner;
 use super::{after, corrupt, signed, unsigned};
 use crate::domain::estimate::Told;
 use crate::domain::event::{NewEvent, RecordedEvent, VmEvent};
@@ -39,7 +40,8 @@ impl PgEventStore {
 #[async_trait]
 impl EventStore for PgEventStore {
     async fn create(&self, new: NewRequest) -> Result<Created, CreateError> {
-        let mut tx = self.pool.begin().await.map_err(StoreError::from)?;
+        let mut connection = Beginner::acquire(&self.pool).await.map_err(StoreError::from)?;
+        let mut tx = connection.begin().await.map_err(StoreError::from)?;
         if let Some(key) = &new.idempotency
             && let Some(existing) = find_by_key(&mut tx, &new.owner, key).await?
         {
@@ -48,6 +50,8 @@ impl EventStore for PgEventStore {
         let size = (signed(new.spec.cpus)?, signed(new.spec.memory_mib)?);
         if let Err(error) = insert_request(&mut tx, &new, size).await {
             drop(tx);
+            // What is asked now gets a connection of its own: nobody holds one and waits for another.
+            drop(connection);
             return self.refused(&new, error).await;
         }
         let request = new.spec.request_id;
@@ -97,7 +101,8 @@ impl EventStore for PgEventStore {
     async fn append(&self, append: Append) -> Result<Vec<RecordedEvent>, AppendError> {
         let Append { request, expected_seq, epoch, events, projection } = append;
         let count = i32::try_from(events.len()).map_err(|_| corrupt("too many events"))?;
-        let mut tx = self.pool.begin().await.map_err(StoreError::from)?;
+        let mut connection = Beginner::acquire(&self.pool).await.map_err(StoreError::from)?;
+        let mut tx = connection.begin().await.map_err(StoreError::from)?;
         let updated = sqlx::query_scalar!(
             // What a person does is not to wait for the end of a pause between tries.
             "update vm_requests set last_seq = last_seq + $2, status = $5,
@@ -143,7 +148,8 @@ impl EventStore for PgEventStore {
         let event = NewEvent { event, told: Told::default() };
         let new =
             NewRequest { spec, owner, vcenter: None, event: event.clone(), idempotency: None };
-        let mut tx = self.pool.begin().await?;
+        let mut connection = Beginner::acquire(&self.pool).await?;
+        let mut tx = connection.begin().await?;
         insert_request(&mut tx, &new, (1, 1)).await?;
         insert_events(&mut tx, request, 0, vec![event]).await?;
         upsert_progress(&mut tx, request, Stage::Created).await?;

@@ -40,10 +40,8 @@ impl Leases for PgLeases {
         silent_for: Option<Duration>,
     ) -> Result<Vec<Claim>, StoreError> {
         let rows = sqlx::query!(
-            r#"update vm_requests r
-               set lease_owner = $1, lease_epoch = lease_epoch + 1,
-                   lease_until = clock_timestamp() + $3::interval
-               from (
+            // Materialized: a plan that evaluates it for each row would each time find other ones.
+            r#"with due as materialized (
                    select id, lease_owner is not null as interrupted from vm_requests d
                    where status in ('queued', 'provisioning', 'undoing') and due_at <= clock_timestamp()
                      and (lease_until is null or lease_until <= clock_timestamp())
@@ -53,7 +51,11 @@ impl Leases for PgLeases {
                            and e.recorded_at <= clock_timestamp() - $5::interval))
                    order by due_at, id limit $4
                    for update of d skip locked
-               ) due
+               )
+               update vm_requests r
+               set lease_owner = $1, lease_epoch = lease_epoch + 1,
+                   lease_until = clock_timestamp() + $3::interval
+               from due
                where r.id = due.id
                returning r.id, r.lease_epoch, r.vcenter, r.checkpoint as "checkpoint: Json<CheckpointRecord>",
                    due.interrupted as "interrupted!""#,
