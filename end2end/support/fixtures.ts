@@ -64,11 +64,13 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       // what would lead away from it.
       const goto = page.goto.bind(page);
       page.goto = async (...to) => {
-        try {
-          return await goto(...to);
-        } catch (error) {
-          if (!String(error).includes('interrupted by another navigation')) throw error;
-          return goto(...to);
+        for (;;) {
+          try {
+            return await goto(...to);
+          } catch (error) {
+            if (!String(error).includes('interrupted by another navigation')) throw error;
+            await page.waitForLoadState();
+          }
         }
       };
     }

@@ -5,7 +5,7 @@ import { expect, test } from '../support/fixtures.ts';
 
 test.use({
   expectedErrors: [/status of 422/],
-  settings: { STAGEWATCH_SLOW_AFTER: '2s', VSPHERE_NETWORK_TIMEOUT: '2s' },
+  settings: { STAGEWATCH_SLOW_AFTER: '2s', VSPHERE_NETWORK_TIMEOUT: '4s' },
 });
 
 test('every page', async ({ page, server, vmName }) => {

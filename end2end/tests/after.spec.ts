@@ -1,7 +1,7 @@
 // After a request has ended: how to go to the VM, or what to hand to support.
 import { expect, test } from '../support/fixtures.ts';
 
-test.use({ settings: { STAGEWATCH_SSH_USER: 'ops', VSPHERE_NETWORK_TIMEOUT: '1s' } });
+test.use({ settings: { STAGEWATCH_SSH_USER: 'ops', VSPHERE_NETWORK_TIMEOUT: '4s' } });
 
 test('a finished VM has its ssh line', async ({ page, watched, server, vmName }) => {
   const id = await server.ask({ name: vmName });

@@ -2,7 +2,7 @@
 import { BoardPage } from '../support/board-page.ts';
 import { expect, test } from '../support/fixtures.ts';
 
-test.use({ settings: { VSPHERE_NETWORK_TIMEOUT: '1s' } });
+test.use({ settings: { VSPHERE_NETWORK_TIMEOUT: '4s' } });
 
 test('it says what became of each request, and how many there are', async ({
   page,

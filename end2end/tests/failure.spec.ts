@@ -42,4 +42,4 @@ test('no address', async ({ watched, page, server, vmName }) => {
 });
 
 // The simulated guest never gets an address: a short deadline makes it fail soon.
-test.use({ settings: { VSPHERE_NETWORK_TIMEOUT: '3s' } });
+test.use({ settings: { VSPHERE_NETWORK_TIMEOUT: '4s' } });

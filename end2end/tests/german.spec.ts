@@ -7,7 +7,7 @@ test.use({
   locale: 'de-DE',
   expectedErrors: [/status of (404|422)/],
   // The simulated guest of one template never gets an address: a short deadline makes it fail soon.
-  settings: { VSPHERE_NETWORK_TIMEOUT: '3s' },
+  settings: { VSPHERE_NETWORK_TIMEOUT: '4s' },
 });
 
 /** What is not the page's own: names that a person gave, vCenter's words, the journal's fields. */

@@ -3,7 +3,7 @@ import { expect, test } from '../support/fixtures.ts';
 
 // A server of its own, so that it is known what has finished there.
 test.use({
-  settings: { STAGEWATCH_SIMULATED_DELAY: '50ms', VSPHERE_NETWORK_TIMEOUT: '2s' },
+  settings: { STAGEWATCH_SIMULATED_DELAY: '50ms', VSPHERE_NETWORK_TIMEOUT: '4s' },
 });
 
 test('whether estimates are true, how long stages take, and why requests fail', async ({
