@@ -73,6 +73,9 @@ pub struct BoardPage {
     pub server_time: Timestamp,
     /// How many requests there are; only on the first page.
     pub tally: Option<Tally>,
+    /// What keeps the journal from going on just now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<String>,
 }
 
 /// How many requests there are, whatever their status, of those that the list is asked for.
@@ -97,6 +100,9 @@ pub struct RequestDetail {
     pub finished: Option<Finished>,
     /// The id of the newest event that `progress` knows, to go on from: `<epoch>.<seq>`.
     pub last_event_id: String,
+    /// What keeps the journal from going on just now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<String>,
 }
 
 /// A VM that is ready, and how to go to it.

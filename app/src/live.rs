@@ -82,7 +82,7 @@ impl LiveState {
                 .unwrap_or_else(|| EventId { epoch: String::new(), seq: progress.seq.into() }),
             progress,
             hint: None,
-            degraded: None,
+            degraded: detail.degraded.clone(),
             awaits_snapshot: false,
         }
     }

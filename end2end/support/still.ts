@@ -30,6 +30,9 @@ const ESTIMATES = [
   ['.row-when', '~40 s left', 'noch ~40 s'],
 ] as const;
 
+/** How long each stage usually takes: a range, or one time where both ends are alike. */
+const USUALLY = ['1 s', '8 s – 25 s', '2 s – 5 s', '3 s', '6 s – 15 s'];
+
 /** The letters are the same everywhere, whatever else is installed. */
 const FONTS = `
   *, ::before, ::after { font-family: 'DejaVu Sans' !important }
@@ -43,7 +46,7 @@ export async function holdStill(page: Page, sights: Sight[]): Promise<void> {
   );
   const volatile = VOLATILE.map(([pattern, instead]) => [pattern.source, instead] as const);
   const seen = page.waitForFunction(
-    ({ wanted, volatile, fonts, duration, durations, estimates }) => {
+    ({ wanted, volatile, fonts, duration, durations, estimates, usually }) => {
       const isSeen = ({ selector, text }: { selector: string; text: string }) =>
         [...document.querySelectorAll(selector)].some((element) => new RegExp(text).test(element.textContent ?? ''));
       if (!wanted.every(isSeen)) return false;
@@ -55,6 +58,8 @@ export async function holdStill(page: Page, sights: Sight[]): Promise<void> {
           if (/left|noch|moment|second|Sekunde/i.test(element.textContent ?? '')) element.textContent = document.documentElement.lang === 'de' ? german : english;
         }
       }
+      const usual = [...copy.querySelectorAll('.timeline-usually')].filter((cell) => /\d/.test(cell.textContent ?? ''));
+      for (const cell of usual) cell.textContent = '';
       let told = 0;
       const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
       while (texts.nextNode()) {
@@ -63,6 +68,7 @@ export async function holdStill(page: Page, sights: Sight[]): Promise<void> {
         text = text.replace(new RegExp(duration, 'g'), () => durations[told++ % durations.length] ?? '');
         if (text !== texts.currentNode.nodeValue) texts.currentNode.nodeValue = text;
       }
+      for (const [row, cell] of usual.entries()) cell.textContent = usually[row] ?? '';
       for (const time of copy.querySelectorAll('time')) time.textContent = '12:04:31';
       for (const segment of copy.querySelectorAll<HTMLElement>('.segment')) {
         segment.style.setProperty('--usual', '1');
@@ -90,9 +96,10 @@ export async function holdStill(page: Page, sights: Sight[]): Promise<void> {
       document.adoptedStyleSheets = [letters];
       return true;
     },
-    { wanted, volatile, fonts: FONTS, duration: DURATION.source, durations: DURATIONS, estimates: ESTIMATES },
+    { wanted, volatile, fonts: FONTS, duration: DURATION.source, durations: DURATIONS, estimates: ESTIMATES, usually: USUALLY },
     { polling: 'raf', timeout: 60_000 },
-  );  await seen.catch(async (error: unknown) => {
+  );
+  await seen.catch(async (error: unknown) => {
     const texts = wanted.map(async ({ selector, text }) => {
       const shown = await page.locator(selector).allTextContents();
       return `${selector} /${text}/: ${JSON.stringify(shown)}`;

@@ -218,6 +218,7 @@ mod tests {
             last_event_id: "e.1".to_owned(),
             server_time: sample::at(0) as Timestamp,
             tally: None,
+            degraded: None,
         }
     }
 

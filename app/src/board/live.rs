@@ -57,7 +57,7 @@ impl LiveBoard {
             now_ms: RwSignal::new(now_ms),
             heard_ms: RwSignal::new(now_ms),
             link: RwSignal::new(Link::Rendered),
-            degraded: RwSignal::new(None),
+            degraded: RwSignal::new(page.degraded.clone()),
             list: StoredValue::new(list),
         };
         board.make_views();

@@ -18,7 +18,13 @@ fn state() -> LiveState {
     .unwrap();
     let progress = sample::progress();
     let last_event_id = "e1.4".to_owned();
-    LiveState::new(&RequestDetail { request, progress, finished: None, last_event_id })
+    LiveState::new(&RequestDetail {
+        request,
+        progress,
+        finished: None,
+        last_event_id,
+        degraded: None,
+    })
 }
 
 /// The progress of the sample, one stage further.

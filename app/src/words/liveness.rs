@@ -24,12 +24,15 @@ impl Words {
         let Said { seq, heard_at, ago_ms, degraded, ended_at } = said;
         let ago = elapsed(*ago_ms);
         match (link, degraded) {
-            (Link::Rendered, _) => {
-                say!(self, "Event {seq}, as of {heard_at}", "Ereignis {seq}, Stand {heard_at}")
-            }
+            (Link::Rendered, reason) => self.but(
+                say!(self, "Event {seq}, as of {heard_at}", "Ereignis {seq}, Stand {heard_at}"),
+                reason.as_deref(),
+            ),
             (Link::Reconnecting, _) => self.reconnecting(heard_at),
             (Link::Offline, _) => self.offline(heard_at),
-            (Link::Live | Link::Polling, Some(reason)) => self.connected_but(reason),
+            (Link::Live | Link::Polling, Some(_)) => {
+                self.but(self.connected(), degraded.as_deref())
+            }
             (Link::Live, None) => {
                 say!(self, "Live, event {seq}, {ago} ago", "Live, Ereignis {seq}, vor {ago}")
             }
@@ -55,10 +58,12 @@ impl Words {
     ) -> String {
         let ago = elapsed(ago_ms);
         match (link, degraded) {
-            (Link::Rendered | Link::Ended, _) => say!(self, "As of {heard_at}", "Stand {heard_at}"),
+            (Link::Rendered | Link::Ended, reason) => {
+                self.but(say!(self, "As of {heard_at}", "Stand {heard_at}"), reason)
+            }
             (Link::Reconnecting, _) => self.reconnecting(heard_at),
             (Link::Offline, _) => self.offline(heard_at),
-            (Link::Live | Link::Polling, Some(reason)) => self.connected_but(reason),
+            (Link::Live | Link::Polling, Some(_)) => self.but(self.connected(), degraded),
             (Link::Live, None) => say!(self, "Live, {ago} ago", "Live, vor {ago}"),
             (Link::Polling, None) => {
                 say!(self, "Checking every 3 s, {ago} ago", "Fragt alle 3 s, vor {ago}")
@@ -78,9 +83,14 @@ impl Words {
         say!(self, "Offline, last known {heard_at}", "Offline, zuletzt bekannt {heard_at}")
     }
 
-    fn connected_but(self, reason: &str) -> String {
-        let reason = self.told(reason);
-        say!(self, "Connected, but {reason}", "Verbunden, aber: {reason}")
+    fn connected(self) -> String {
+        self.pick("Connected", "Verbunden").to_owned()
+    }
+
+    /// What is known, and what keeps it from going on.
+    fn but(self, known: String, reason: Option<&str>) -> String {
+        let Some(reason) = reason.map(|reason| self.told(reason)) else { return known };
+        say!(self, "{known}, but {reason}", "{known}, aber: {reason}")
     }
 
     /// What it means, for those who point at it.
@@ -142,6 +152,10 @@ mod tests {
         assert_eq!(
             EN.liveness(Link::Live, &degraded),
             "Connected, but the database is not answering"
+        );
+        assert_eq!(
+            EN.liveness(Link::Rendered, &degraded),
+            "Event 5, as of 12:04:31, but the database is not answering"
         );
         let ended = Said { ended_at: Some("12:10:14".to_owned()), ..said };
         assert_eq!(EN.liveness(Link::Ended, &ended), "Ended 12:10:14");

@@ -331,6 +331,11 @@ impl Feed {
         outage
     }
 
+    /// What keeps the journal from being seen or going on, as far as is known.
+    pub fn outage(&self) -> Option<Outage> {
+        *self.outage.borrow()
+    }
+
     /// Says what keeps the journal from being seen or going on; readers are told when that changes.
     fn set_outage(&self, outage: Option<Outage>) {
         self.outage.send_if_modified(|current| std::mem::replace(current, outage) != outage);

@@ -15,7 +15,7 @@ use crate::domain::estimate::{Learned, Position, TIMED, Told};
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{RequestId, VcenterId, Viewer};
 use crate::domain::ports::clock::Clock;
-use crate::domain::ports::event_store::{EventStore, StoreError};
+use crate::domain::ports::event_store::{EventStore, Outage, StoreError};
 use crate::domain::ports::progress::{
     ProgressRepository, RequestFilter, RequestRow, StoredEvent, Tally,
 };
@@ -339,6 +339,11 @@ impl ProgressQuery {
     /// [`StoreError`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.repository.ping().await
+    }
+
+    /// What keeps the journal from being seen, or from going on, as far as is known.
+    pub fn journal_outage(&self) -> Option<Outage> {
+        self.feed.outage()
     }
 
     /// Now, by PostgreSQL's clock.

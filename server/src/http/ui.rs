@@ -116,6 +116,7 @@ impl Backend for PageBackend {
             finished: in_time(finished::of_timeline(&self.state, &progress.timeline)).await??,
             last_event_id: self.state.epoch.id(progress.timeline.seq),
             progress: convert::progress_now(&progress),
+            degraded: self.state.query.journal_outage().map(|outage| outage.to_string()),
         })
     }
 

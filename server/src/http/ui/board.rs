@@ -77,7 +77,8 @@ pub(super) async fn board_page(
     let rows = listed(state, viewer, &rows).await?;
     let last_event_id = state.epoch.board_id(&horizon);
     let server_time = state.query.clock().into();
-    Ok(BoardPage { rows, next, last_event_id, server_time, tally })
+    let degraded = state.query.journal_outage().map(|outage| outage.to_string());
+    Ok(BoardPage { rows, next, last_event_id, server_time, tally, degraded })
 }
 
 async fn listed(

@@ -109,6 +109,12 @@ async fn a_full_disk_is_said_although_everything_can_be_read() {
     until_degraded(&mut server.stream(id).await, DISK_FULL).await;
     text.until_line(DISK_FULL).await;
     assert_eq!(server.progress(id).await.status, Status::Provisioning, "it can be read");
+    // So do the pages, before anything moves on them.
+    for page in [format!("/requests/{id}"), "/".to_owned()] {
+        let reply = server.get(&page).await;
+        assert_eq!(reply.status, 200);
+        assert!(reply.body.contains("but PostgreSQL's disk is full"), "{page}");
+    }
 
     sqlx::query("drop trigger is_full on events").execute(&world.database.pool).await.unwrap();
     stream.until(is_well).await;
