@@ -258,7 +258,7 @@ impl Feed {
         for (request, seq) in heads {
             let shared = lock(&self.topics).get(request).cloned();
             if let Some(shared) = shared {
-                self.catch_up(&shared, *seq).await?;
+                tail::alone(*request, self.catch_up(&shared, *seq).await)?;
             }
         }
         Ok(())

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::lock;
 use super::log::{After, BoardLog};
 use super::topic::FrameRenderer;
+use super::{lock, tail};
 use crate::domain::event::RecordedEvent;
 use crate::domain::ids::{RequestId, Viewer};
 use crate::domain::ports::event_store::{EventStore, Outage, StoreError};
@@ -83,8 +83,9 @@ impl Board {
         for (request, seq) in heads {
             let Some(head) = self.head(*request) else { return Ok(()) };
             if head < *seq {
-                let events = store.load(*request, head).await?;
-                self.publish(*request, &events, renderer);
+                let loaded = store.load(*request, head).await;
+                let told = loaded.map(|events| self.publish(*request, &events, renderer));
+                tail::alone(*request, told)?;
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use super::Feed;
 use crate::application::trigger_provisioning::driving::Driving;
+use crate::domain::ids::RequestId;
 use crate::domain::ports::event_store::{Outage, StoreError};
 use crate::domain::ports::journal_tail::{Horizon, JournalTail};
 
@@ -25,6 +26,18 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 /// crash PostgreSQL may give a transaction the number of an earlier one whose commit nobody waited for
 /// (a doorbell's), which is below the horizon.
 const COMPARE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Lets what is told of one request fail alone: an event that this version cannot read, as of a newer
+/// server beside it, keeps nobody from the others.
+pub(super) fn alone(request: RequestId, told: Result<(), StoreError>) -> Result<(), StoreError> {
+    match told {
+        Err(StoreError::Unexpected(error)) => {
+            warn!(request.id = %request, error = ?error, "its journal cannot be read here");
+            Ok(())
+        }
+        told => told,
+    }
+}
 
 /// The tail, and what is known of it from look to look.
 struct Tailer {

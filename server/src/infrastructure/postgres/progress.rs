@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::types::Json;
+use tracing::warn;
 use uuid::Uuid;
 
 use super::event_record::{NetworkRecord, VmRecord};
@@ -218,7 +219,8 @@ impl ProgressRepository for PgProgressRepository {
         )
         .fetch_all(&self.pool)
         .await?;
-        let mut journals: HashMap<RequestId, Vec<RecordedEvent>> = HashMap::new();
+        // One that cannot be read here, as of a newer server, is as good as none: the others can.
+        let mut journals: HashMap<RequestId, Option<Vec<RecordedEvent>>> = HashMap::new();
         for row in rows {
             let request = RequestId(row.request_id);
             let event = recorded(
@@ -228,10 +230,20 @@ impl ProgressRepository for PgProgressRepository {
                 row.schema_version,
                 &row.payload,
                 row.recorded_at,
-            )?;
-            journals.entry(request).or_default().push(event);
+            );
+            let journal = journals.entry(request).or_insert_with(|| Some(Vec::new()));
+            match (event, journal.as_mut()) {
+                (Ok(event), Some(journal)) => journal.push(event),
+                (Ok(_), None) => {}
+                (Err(error), _) => {
+                    warn!(request.id = %request, error = ?error, "its journal cannot be read here");
+                    *journal = None;
+                }
+            }
         }
-        let take = |request: &RequestId| (*request, journals.remove(request).unwrap_or_default());
+        let take = |request: &RequestId| {
+            (*request, journals.remove(request).flatten().unwrap_or_default())
+        };
         Ok(requests.iter().map(take).collect())
     }
 
