@@ -1,6 +1,9 @@
 //! Logging in: once, again when vCenter has forgotten us, and not again after a refusal.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
+use serde_json::json;
 use server::infrastructure::vsphere::api::{TaskState, VcenterApi as _};
 use server::infrastructure::vsphere::soap::{SoapClient, SoapSettings};
 use uuid::Uuid;
@@ -34,6 +37,22 @@ async fn a_wrong_password_is_tried_once() {
     assert_eq!(fault(client.find_by_name("a").await).kind, "InvalidLogin");
     assert_eq!(vcsim.calls("Login").await, 1);
     assert_no_secret(&format!("{client:?} {:?}", client.templates().await));
+}
+
+/// Who asks may not wait for a slow login; its refusal is remembered all the same, since vCenter locks an
+/// account after a few of them.
+#[tokio::test]
+async fn a_refusal_that_nobody_waited_for_is_remembered() {
+    let vcsim = Vcsim::start();
+    let settings = SoapSettings { password: "wrong".into(), ..vcsim.settings() };
+    let client = SoapClient::new(settings).unwrap();
+    client.vcenter().await.unwrap();
+    vcsim.rule("Login", "delay", json!({ "delayMs": 500 })).await;
+    for _ in 0..6 {
+        tokio::time::timeout(Duration::from_millis(50), client.find_by_name("a")).await.ok();
+    }
+    assert_eq!(fault(client.find_by_name("a").await).kind, "InvalidLogin");
+    assert_eq!(vcsim.calls("Login").await, 1);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::answer;
-use super::transport::{Transport, transport};
+use super::transport::{Transport, transport as transport_error};
 use super::xml::{ObjectRef, Request};
 use crate::domain::ids::VcenterId;
 use crate::infrastructure::vsphere::api::ApiError;
@@ -84,7 +84,7 @@ fn is_fault(error: &ApiError, kind: &str) -> bool {
 /// Keeps the one session.
 pub(super) struct Sessions {
     transport: Arc<Transport>,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
@@ -112,7 +112,7 @@ impl Failure {
 
 impl Sessions {
     pub(super) fn new(transport: Transport) -> Self {
-        Self { transport: Arc::new(transport), state: Mutex::default() }
+        Self { transport: Arc::new(transport), state: Arc::default() }
     }
 
     /// The session; logs in when there is none.
@@ -138,14 +138,14 @@ impl Sessions {
             && fault.kind == "NotAuthenticated"
         {
             let reason = "vCenter forgot the session right after the login".to_owned();
-            return Err(transport(operation, reason));
+            return Err(transport_error(operation, reason));
         }
         outcome
     }
 
     async fn get_other_than(&self, dead: Option<&Session>) -> Result<Session, ApiError> {
         let since = Instant::now();
-        let mut state = self.state.lock().await;
+        let mut state = Arc::clone(&self.state).lock_owned().await;
         if let Some(session) = &state.session
             && dead.is_none_or(|dead| dead.cookie != session.cookie)
         {
@@ -157,45 +157,27 @@ impl Sessions {
         {
             return Err(copy(&failure.error));
         }
-        match self.log_in().await {
-            Ok(session) => {
-                state.session = Some(session.clone());
-                state.failure = None;
-                Ok(session)
+        let transport = Arc::clone(&self.transport);
+        // On its own: who asked may not wait for the outcome, and it must be remembered all the same.
+        let login = tokio::spawn(async move {
+            let outcome = log_in(transport).await;
+            match &outcome {
+                Ok(session) => {
+                    state.session = Some(session.clone());
+                    state.failure = None;
+                }
+                Err(error) => {
+                    state.failure = Some(Failure { at: Instant::now(), error: copy(error) });
+                }
             }
-            Err(error) => {
-                state.failure = Some(Failure { at: Instant::now(), error: copy(&error) });
-                Err(error)
-            }
-        }
+            outcome
+        });
+        login.await.unwrap_or_else(|error| Err(transport_error("Login", error.to_string())))
     }
 
     /// Asks for the service content. Needs no login.
     pub(super) async fn content(&self) -> Result<ServiceContent, ApiError> {
-        let request = Request::new(
-            "RetrieveServiceContent",
-            &ObjectRef::new("ServiceInstance", "ServiceInstance"),
-            |_| {},
-        );
-        let answered = self.transport.call(request, None, Duration::ZERO, read_content).await?;
-        Ok(answered.value)
-    }
-
-    async fn log_in(&self) -> Result<Session, ApiError> {
-        let content = self.content().await?;
-        let settings = self.transport.settings();
-        let request = Request::new("Login", &content.session_manager, |writer| {
-            writer.text("userName", &settings.username);
-            writer.text("password", settings.password.expose_secret());
-            // vCenter's words are shown to people beside ours.
-            writer.text("locale", LOCALE);
-        });
-        let answered = self.transport.call(request, None, Duration::ZERO, |_| Some(())).await?;
-        let cookie = answered
-            .cookie
-            .ok_or_else(|| transport("Login", "vCenter gave no session cookie".to_owned()))?;
-        tracing::info!(vcenter = %content.vcenter, "logged in to vCenter");
-        Ok(Session { transport: Arc::clone(&self.transport), cookie, content: Arc::new(content) })
+        content(&self.transport).await
     }
 
     /// Ends the session, if there is one. vCenter ends an idle one by itself after half an hour.
@@ -204,6 +186,32 @@ impl Sessions {
         let request = Request::new("Logout", &session.content.session_manager, |_| {});
         session.call(request, |_| Some(())).await
     }
+}
+
+async fn content(transport: &Transport) -> Result<ServiceContent, ApiError> {
+    let request = Request::new(
+        "RetrieveServiceContent",
+        &ObjectRef::new("ServiceInstance", "ServiceInstance"),
+        |_| {},
+    );
+    Ok(transport.call(request, None, Duration::ZERO, read_content).await?.value)
+}
+
+async fn log_in(transport: Arc<Transport>) -> Result<Session, ApiError> {
+    let content = content(&transport).await?;
+    let settings = transport.settings();
+    let request = Request::new("Login", &content.session_manager, |writer| {
+        writer.text("userName", &settings.username);
+        writer.text("password", settings.password.expose_secret());
+        // vCenter's words are shown to people beside ours.
+        writer.text("locale", LOCALE);
+    });
+    let answered = transport.call(request, None, Duration::ZERO, |_| Some(())).await?;
+    let cookie = answered
+        .cookie
+        .ok_or_else(|| transport_error("Login", "vCenter gave no session cookie".to_owned()))?;
+    tracing::info!(vcenter = %content.vcenter, "logged in to vCenter");
+    Ok(Session { transport, cookie, content: Arc::new(content) })
 }
 
 fn read_content(response: Node<'_, '_>) -> Option<ServiceContent> {
@@ -223,7 +231,7 @@ fn read_content(response: Node<'_, '_>) -> Option<ServiceContent> {
 /// The same error for another caller; causes cannot be shared.
 fn copy(error: &ApiError) -> ApiError {
     match error {
-        ApiError::Transport { operation, reason, .. } => transport(operation, reason.clone()),
+        ApiError::Transport { operation, reason, .. } => transport_error(operation, reason.clone()),
         ApiError::Certificate { reason } => ApiError::Certificate { reason: reason.clone() },
         ApiError::Placement { reason } => ApiError::Placement { reason: reason.clone() },
         ApiError::TemplateNotFound(name) => ApiError::TemplateNotFound(name.clone()),
