@@ -158,6 +158,13 @@ impl Server {
         self.address
     }
 
+    /// Ends when the server has died although nobody stopped it.
+    pub async fn died(&mut self) {
+        if let Some(Err(error)) = self.tasks.join_next().await {
+            tracing::error!(error = ?error, "a part of the server has died");
+        }
+    }
+
     /// Stops: no new work, leases handed back, streams ended, then PostgreSQL.
     ///
     /// # Errors

@@ -37,9 +37,14 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let mut signals = shutdown::Signals::listen()?;
     let (asked, stop) = tokio::sync::oneshot::channel();
     let life = async {
-        let server = Server::start(config).await?;
-        let signal = stop.await?;
-        tracing::info!("{signal}: stopping; once more ends it at once");
+        let mut server = Server::start(config).await?;
+        tokio::select! {
+            signal = stop => tracing::info!("{}: stopping; once more ends it at once", signal?),
+            () = server.died() => {
+                server.stop().await?;
+                anyhow::bail!("a part of the server has died; the log says why");
+            }
+        }
         server.stop().await
     };
     let twice = async {
