@@ -74,16 +74,19 @@ async fn a_reader_that_stops_reading_is_cut_and_disturbs_nobody() {
     let stalled = stalled_reader(server.address, id, &begin).await;
     // Both places are taken, so one is free again only when the stalled one was cut. One who keeps
     // its connection open all that time, and takes nothing, is what is cut.
-    let other = eventually("the stalled reader's place", async || {
-        let stream = server.stream_after(id, &begin).await;
-        (stream.status == 200).then_some(stream)
-    })
-    .await;
-    stalled.peer_addr().expect("its own end is open still");
-    drop(other);
-
-    pause.release();
-    let frames = numbered(&reader.rest().await);
+    let freed = async {
+        let other = eventually("the stalled reader's place", async || {
+            let stream = server.stream_after(id, &begin).await;
+            (stream.status == 200).then_some(stream)
+        })
+        .await;
+        stalled.peer_addr().expect("its own end is open still");
+        drop(other);
+        pause.release();
+    };
+    // The other one reads all the time, else it would be cut too.
+    let (rest, ()) = tokio::join!(reader.rest(), freed);
+    let frames = numbered(&rest);
     let seen = seqs(&frames);
     assert!(seen.len() > usize::try_from(EVENTS).expect("small"), "{}", seen.len());
     assert!(seen.iter().copied().eq(1..=u32::try_from(seen.len()).expect("small")), "{seen:?}");
