@@ -7,6 +7,7 @@ pub mod breaker;
 pub mod feed;
 pub mod insights;
 pub mod journal;
+pub mod patience;
 pub mod progress_projection;
 pub mod progress_query;
 pub mod requests;

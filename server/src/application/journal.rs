@@ -64,6 +64,17 @@ pub enum RecordError {
     Store(#[from] StoreError),
 }
 
+/// What became of a write whose reply was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unheard {
+    /// It had no effect.
+    NotRecorded,
+    /// It was recorded, and is the newest there is.
+    Recorded,
+    /// It was recorded, and somebody else has recorded more since.
+    Overtaken,
+}
+
 impl Journal {
     /// A journal over these ports, which publishes to `feed`.
     pub fn new(
@@ -119,21 +130,27 @@ impl Journal {
         Err(RecordError::Contended)
     }
 
-    /// Takes over what was written meanwhile, and says whether it begins with what follows from
-    /// `command`: then a write of it had its effect although its reply was lost.
+    /// Takes over what was written meanwhile, and says what became of a write of `command` whose reply
+    /// was lost.
     ///
     /// # Errors
     ///
     /// As [`record`](Self::record).
-    pub async fn was_recorded(
+    pub async fn look_for(
         &self,
         open: &mut OpenRequest,
         command: Command,
-    ) -> Result<bool, RecordError> {
+    ) -> Result<Unheard, RecordError> {
         let expected = decide(&open.aggregate, command)?;
         let written = self.reload(open).await?;
         let begins = written.iter().map(|recorded| &recorded.event).take(expected.len());
-        Ok(expected.iter().eq(begins))
+        Ok(if !expected.iter().eq(begins) {
+            Unheard::NotRecorded
+        } else if written.len() == expected.len() {
+            Unheard::Recorded
+        } else {
+            Unheard::Overtaken
+        })
     }
 
     /// Accepts a request, and tells everybody of its first event.

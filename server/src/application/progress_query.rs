@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::breaker::VcenterOutage;
 use super::feed::{Feed, Subscription, Unnumbered};
+use super::patience::answered;
 use super::vcenter::CurrentVcenter;
 use super::vcenter_health::VcenterHealth;
 use crate::domain::estimate::{Learned, Position, TIMED, Told};
@@ -275,7 +276,7 @@ impl ProgressQuery {
     /// As [`now`](Self::now), but with what was told with the newest event when PostgreSQL is away: a
     /// reader that has come gets what is known.
     pub async fn now_or_recorded(&self, timeline: Timeline) -> ProgressNow {
-        match self.now(timeline.clone()).await {
+        match answered(self.now(timeline.clone())).await {
             Ok(progress) => progress,
             Err(_) => {
                 let (now, told) = (self.clock.now(), timeline.told);

@@ -20,6 +20,7 @@ use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use super::feed::Feed;
 use super::journal::{Journal, OpenRequest};
+use super::patience::answered;
 use super::vcenter::CurrentVcenter;
 use super::vcenter_health::VcenterHealth;
 use crate::domain::ids::VcenterId;
@@ -49,9 +50,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(40);
 /// How long vCenter may be away before a request gives up: long enough for a restart of vCenter.
 const UNAVAILABLE_MAX: Duration = Duration::from_secs(30 * 60);
 
-/// How long PostgreSQL may take to answer about leases before the link to it counts as dead: what is
-/// claimed later than this has lost too much of its lease.
-const ANSWER_MAX: Duration = Duration::from_secs(4);
+/// How long a shutdown waits for the answer to a call that changes something in vCenter. After that the
+/// lease is not handed back: when it has run out vCenter shows what became of the call.
+const SETTLED_MAX: Duration = Duration::from_secs(4);
 
 /// How long a shutdown waits for drivers to hand their leases back.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
@@ -144,6 +145,10 @@ impl TriggerProvisioning {
             self.leases.claim(&self.worker, vcenter.as_ref(), self.lease, limit, silent_for);
         match answered(claims).await {
             Ok(claims) => claims,
+            Err(error @ StoreError::Unexpected(_)) => {
+                error!(error = ?error, "no requests can be claimed");
+                Vec::new()
+            }
             Err(error) => {
                 debug!(error = ?error, "no requests could be claimed");
                 Vec::new()
@@ -166,13 +171,18 @@ impl TriggerProvisioning {
                 }
             }
         };
+        // What changes something in vCenter is seen through, so that whoever goes on finds it.
+        let settled = async {
+            shutdown.cancelled().await;
+            tokio::time::timeout(SETTLED_MAX, lease.settled()).await
+        };
         let Rest { pause, unfinished } = tokio::select! {
             rest = work => rest,
             () = lease.keep() => {
                 warn!("the lease was lost: another worker goes on");
                 return;
             }
-            () = shutdown.cancelled() => Rest { pause: Duration::ZERO, unfinished: true },
+            Ok(()) = settled => Rest { pause: Duration::ZERO, unfinished: true },
         };
         let back = HandBack { pause, known_seq: lease.bell().known_seq(), unfinished };
         let release = self.leases.release(claim.request, claim.epoch, back);
@@ -358,12 +368,6 @@ impl TriggerProvisioning {
     fn is_long_ago(&self, moment: DateTime<Utc>) -> bool {
         (self.clock.now() - moment).to_std().is_ok_and(|passed| passed >= UNAVAILABLE_MAX)
     }
-}
-
-/// Waits for PostgreSQL's answer about leases, but not on a dead link.
-async fn answered<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let dead = || StoreError::not_answering("no answer in time");
-    tokio::time::timeout(ANSWER_MAX, asked).await.unwrap_or_else(|_| Err(dead()))
 }
 
 /// The pause after so many failed tries in a row: doubling, and up to a fifth shorter or longer, so that

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use super::breaker::{Breaker, VcenterOutage};
 use super::feed::{Feed, lock};
+use super::patience::answered;
 use super::vcenter::CurrentVcenter;
 use crate::domain::ports::clock::Clock;
 use crate::domain::ports::event_store::{Leases, StoreError};
@@ -154,7 +155,7 @@ impl VcenterHealth {
         if outage.is_some() {
             let requests: Vec<_> = watched.iter().map(|timeline| timeline.request).collect();
             // What cannot be asked now is told with the next change, and to whoever comes meanwhile.
-            let Ok(driven) = repository.driven(&requests).await else { return };
+            let Ok(driven) = answered(repository.driven(&requests)).await else { return };
             watched.retain(|timeline| !driven.contains(&timeline.request));
         }
         for timeline in &watched {
@@ -170,7 +171,8 @@ impl Listeners {
     /// Lets those go on at once who wait for a later try.
     async fn resume(&self) {
         for _ in 0..RESUME_TRIES {
-            match self.leases.end_pauses(self.vcenter.known().as_ref()).await {
+            let vcenter = self.vcenter.known();
+            match answered(self.leases.end_pauses(vcenter.as_ref())).await {
                 Ok(_) => break,
                 Err(StoreError::Unexpected(error)) => {
                     warn!(error = ?error, "those who wait to try again go on later");

@@ -28,6 +28,7 @@ use super::query::Params;
 use super::requests::request_id;
 use super::text;
 use crate::application::feed::{Frame, News, Subscription, Unnumbered};
+use crate::application::patience::answered;
 use crate::domain::ids::Viewer;
 use crate::domain::timeline::Timeline;
 
@@ -300,7 +301,7 @@ fn state_of_journal(state: &AppState, reader: &Subscription) -> Bytes {
 /// what vCenter reported before it says nothing of it.
 async fn outage(state: &AppState, reader: &Subscription) -> Option<Unnumbered> {
     let timeline = reader.peek()?;
-    let outage = state.query.outage(&timeline).await.ok()??;
+    let outage = answered(state.query.outage(&timeline)).await.ok()??;
     Some(outage_frame(&timeline, Some(&outage), state.query.clock()))
 }
 

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Announcement, Feed, SharedTopic, lock};
+use crate::application::patience::answered;
 use crate::application::vcenter::CurrentVcenter;
 use crate::domain::estimate::{Estimate, Late, Learned, Position, Told};
 use crate::domain::ports::clock::Clock;
@@ -81,8 +82,8 @@ pub async fn run(
             let Some(timeline) = is_due(&shared) else { continue };
             let vcenter = timeline.vcenter.clone().or_else(|| vcenter.known());
             // While PostgreSQL is away nothing new is told: what was told stands.
-            let learned = repository.learned(vcenter.as_ref(), &timeline.spec).await;
-            if let Ok(learned) = learned {
+            let learned = repository.learned(vcenter.as_ref(), &timeline.spec);
+            if let Ok(learned) = answered(learned).await {
                 tell(&feed, &shared, &timeline, &learned, clock.now());
             }
         }

@@ -6,6 +6,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::driving::Bell;
 use crate::application::feed::lock;
 use crate::domain::ids::{LeaseEpoch, RequestId};
@@ -29,6 +31,8 @@ pub struct Lease {
     until: Mutex<Instant>,
     /// Rung when the journal may have moved without this worker.
     bell: Arc<Bell>,
+    /// Whether a call that changes something is under way.
+    is_changing: watch::Sender<bool>,
 }
 
 impl Lease {
@@ -42,7 +46,9 @@ impl Lease {
         bell: Arc<Bell>,
     ) -> Self {
         let until = Mutex::new(asked + length);
-        Self { request: claim.request, epoch: claim.epoch, leases, length, until, bell }
+        let is_changing = watch::Sender::new(false);
+        let (request, epoch) = (claim.request, claim.epoch);
+        Self { request, epoch, leases, length, until, bell, is_changing }
     }
 
     /// The epoch that fences this lease's writes.
@@ -53,6 +59,22 @@ impl Lease {
     /// Whether the lease holds for at least this long.
     pub fn outlasts(&self, time: Duration) -> bool {
         lock(&self.until).saturating_duration_since(Instant::now()) >= time
+    }
+
+    /// A call that changes something is sent.
+    pub fn begin_change(&self) {
+        self.is_changing.send_replace(true);
+    }
+
+    /// It was answered, and what it began is kept for whoever goes on.
+    pub fn end_change(&self) {
+        self.is_changing.send_replace(false);
+    }
+
+    /// Waits until no call that changes something is under way.
+    pub async fn settled(&self) {
+        // Cannot fail: the sender is ours.
+        self.is_changing.subscribe().wait_for(|is_changing| !is_changing).await.ok();
     }
 
     /// What tells this worker that the journal has moved without it.
@@ -70,12 +92,29 @@ impl Lease {
     /// [`StoreError`]: it is not known.
     pub async fn renew(&self) -> Result<bool, StoreError> {
         let asked = Instant::now();
-        match self.leases.renew(self.request, self.epoch, self.length).await? {
-            Renewal::Lost => Ok(false),
+        let renewal = self.leases.renew(self.request, self.epoch, self.length).await?;
+        Ok(self.take(asked, renewal))
+    }
+
+    /// The same, right before a call that changes something.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]: it is not known.
+    pub async fn confirm(&self) -> Result<bool, StoreError> {
+        let asked = Instant::now();
+        let renewal = self.leases.confirm(self.request, self.epoch, self.length).await?;
+        Ok(self.take(asked, renewal))
+    }
+
+    /// Takes over what was answered to a question that was asked at `asked`.
+    fn take(&self, asked: Instant, renewal: Renewal) -> bool {
+        match renewal {
+            Renewal::Lost => false,
             Renewal::Held { last_seq } => {
                 *lock(&self.until) = asked + self.length;
                 self.bell.heard(last_seq);
-                Ok(true)
+                true
             }
         }
     }

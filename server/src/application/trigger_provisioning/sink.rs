@@ -11,7 +11,8 @@ use tracing::debug;
 use super::TriggerProvisioning;
 use super::lease::Lease;
 use crate::application::feed::lock;
-use crate::application::journal::{OpenRequest, RecordError};
+use crate::application::journal::{OpenRequest, RecordError, Unheard};
+use crate::application::patience::answered;
 use crate::domain::ports::event_store::{Claim, StoreError};
 use crate::domain::ports::vsphere::{Checkpoint, ProgressSink, Stop, TaskOperation, UndoneStep};
 use crate::domain::stage::VmProvisioningStage as Stage;
@@ -86,15 +87,22 @@ impl<'a> SagaSink<'a> {
             let recorded = async {
                 let journal = &self.saga.journal;
                 // The last write may have been committed although its reply was lost.
-                if unsure && journal.was_recorded(&mut open, command.clone()).await? {
-                    return Ok(());
+                if unsure {
+                    match journal.look_for(&mut open, command.clone()).await? {
+                        Unheard::NotRecorded => {}
+                        told @ (Unheard::Recorded | Unheard::Overtaken) => return Ok(told),
+                    }
                 }
-                journal.record(&mut open, Some(self.lease.epoch()), command.clone()).await
+                let epoch = Some(self.lease.epoch());
+                journal.record(&mut open, epoch, command.clone()).await?;
+                Ok(Unheard::Recorded)
             };
             match recorded.await {
-                Ok(()) => {
+                Ok(told) => {
                     self.lease.bell().knows(open.aggregate.seq());
-                    return Ok(());
+                    // What a person did in between is known now, and no bell will tell of it again.
+                    let is_overtaken = told == Unheard::Overtaken;
+                    return if is_overtaken { Err(Stop::Superseded) } else { Ok(()) };
                 }
                 Err(RecordError::Fenced) => return Err(Stop::Fenced),
                 // A person has changed its course, or the write whose reply was lost had come through.
@@ -142,14 +150,26 @@ impl ProgressSink for SagaSink<'_> {
     }
 
     async fn may_change(&self, deadline: Duration) -> Result<(), Stop> {
-        if self.lease.outlasts(deadline) {
-            return Ok(());
+        // Asked of PostgreSQL each time: this machine's own clock may have stood still with it.
+        loop {
+            match answered(self.lease.confirm()).await {
+                Ok(true) if self.lease.outlasts(deadline) => break,
+                Ok(_) => return Err(Stop::Fenced),
+                Err(error) if !self.lease.outlasts(deadline) => {
+                    return Err(Stop::Journal(Box::new(error)));
+                }
+                Err(error) => {
+                    debug!(error = ?error, "PostgreSQL is away; nothing is changed meanwhile");
+                    tokio::time::sleep(WRITE_PAUSE).await;
+                }
+            }
         }
-        match self.lease.renew().await {
-            Ok(true) if self.lease.outlasts(deadline) => Ok(()),
-            Ok(_) => Err(Stop::Fenced),
-            Err(error) => Err(Stop::Journal(Box::new(error))),
-        }
+        self.lease.begin_change();
+        Ok(())
+    }
+
+    fn changed(&self) {
+        self.lease.end_change();
     }
 
     async fn stopped(&self) -> Stop {

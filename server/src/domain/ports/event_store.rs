@@ -263,6 +263,21 @@ pub trait Leases: Send + Sync + fmt::Debug {
         lease: Duration,
     ) -> Result<Renewal, StoreError>;
 
+    /// Prolongs it right before a call that changes something: the holder's own clock is not believed
+    /// then, since it may have stood still with its machine.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn confirm(
+        &self,
+        request: RequestId,
+        epoch: LeaseEpoch,
+        lease: Duration,
+    ) -> Result<Renewal, StoreError> {
+        self.renew(request, epoch, lease).await
+    }
+
     /// Hands a lease back. Harmless when it is not held.
     ///
     /// # Errors

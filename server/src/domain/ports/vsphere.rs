@@ -100,6 +100,10 @@ pub trait ProgressSink: Send + Sync {
     /// [`Stop`] when the lease does not outlast the deadline: then nothing may be sent.
     async fn may_change(&self, deadline: Duration) -> Result<(), Stop>;
 
+    /// The call that leave was asked for has been answered, and what it began is kept: from here on
+    /// another worker can go on with it.
+    fn changed(&self) {}
+
     /// Ends when the work is to stop although nothing failed: a person has cancelled it, say. Only a
     /// wait may be ended by it, never a call that changes something.
     async fn stopped(&self) -> Stop;

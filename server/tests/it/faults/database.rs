@@ -220,3 +220,37 @@ async fn a_failed_try_whose_commit_was_not_heard_of_is_told_once() {
     assert_eq!(tries.len(), 2, "the flaky template fails twice: {history:#?}");
     assert_story(&history);
 }
+
+/// Somebody cancelled between such a commit and its repetition: nothing more is changed in vCenter.
+#[tokio::test]
+async fn a_cancellation_behind_a_commit_that_was_not_heard_of_is_noticed() {
+    let world = World::new().await;
+    let proxy = Proxy::new(&world.database.options);
+    let server = world.server_at(&proxy.url(), &[]).await;
+    server.ready().await;
+    let mut pause = world.script().pause_at(Operation::Clone);
+    let id = server.ask("a", TEMPLATE).await.id;
+    in_time("the pause", pause.reached()).await;
+    // In the same transaction, so that it is always there before the next look.
+    sqlx::raw_sql(
+        "create function is_cancelled() returns trigger language plpgsql as $$ begin
+             if new.type = 'VmProvisioningProgressUpdated' then
+                 insert into events (request_id, seq, type, schema_version, payload) values
+                     (new.request_id, new.seq + 1, 'VmProvisioningCancelRequested', 1, '{\"by\": \"local\"}');
+                 update vm_requests set last_seq = new.seq + 1, status = 'undoing' where id = new.request_id;
+             end if;
+             return null;
+         end $$;
+         create trigger is_cancelled after insert on events for each row execute function is_cancelled();",
+    )
+    .execute(&world.database.pool)
+    .await
+    .expect("a trigger");
+    proxy.lose_next_commit_reply();
+    pause.release();
+    assert_eq!(server.ended(id).await.status, Status::Cancelled);
+    assert!(!proxy.still_loses_a_commit_reply(), "it was lost");
+    let calls = world.script().calls();
+    assert!(calls.iter().all(|call| call.operation != Operation::Reconfigure), "{calls:#?}");
+    assert_eq!(world.vms_of(id).len(), 0);
+}

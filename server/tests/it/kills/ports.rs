@@ -143,6 +143,15 @@ impl Leases for Watched<dyn Leases> {
         self.pass("renewal", self.inner.renew(request, epoch, lease)).await
     }
 
+    async fn confirm(
+        &self,
+        request: RequestId,
+        epoch: LeaseEpoch,
+        lease: Duration,
+    ) -> Result<Renewal, StoreError> {
+        self.pass("confirmation", self.inner.confirm(request, epoch, lease)).await
+    }
+
     async fn release(
         &self,
         request: RequestId,

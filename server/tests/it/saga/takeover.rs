@@ -210,7 +210,8 @@ async fn a_server_that_is_stopped_hands_its_work_back_at_once() {
     let world = World::new().await;
     // A lease that nobody would wait for: what goes on in time has not waited for it.
     let stopped = world.server_with(&["--lease", "10m"]).await;
-    let pause = world.script().pause_at(Operation::Customize);
+    // A wait, not a call that changes something: that would be seen through first.
+    let pause = world.script().pause_at(Operation::WaitForTask);
     let (request, pause) = held(&world, &stopped, pause).await;
     stopped.stop().await;
     pause.release();
@@ -253,4 +254,55 @@ async fn two_servers_share_the_work_and_make_each_vm_once() {
         assert_eq!(world.vms_of(request).len(), 1);
     }
     assert_eq!(world.script().vms().len(), 10);
+}
+
+/// A machine that was suspended: its clock stood still with it, and says that the lease still holds.
+#[tokio::test]
+async fn a_worker_whose_lease_was_taken_while_its_clock_stood_still_changes_nothing() {
+    let world = World::new().await;
+    let server = world.server_with(&["--workers", "1", "--lease", "10m"]).await;
+    let (first, pause) =
+        held(&world, &server, world.script().pause_at(Operation::FindByInstanceUuid)).await;
+    let next = server.ask("next", TEMPLATE).await.id;
+    sqlx::query(
+        "update vm_requests set lease_epoch = lease_epoch + 1,
+             lease_until = clock_timestamp() + interval '1 h' where id = $1",
+    )
+    .bind(first)
+    .execute(&world.database.pool)
+    .await
+    .expect("another worker's lease");
+    pause.release();
+    // There is one worker: it has given the first one up.
+    assert_eq!(server.ended(next).await.status, Status::Ready);
+    assert_eq!(world.vms_of(first).len(), 0);
+    let calls = world.script().calls();
+    let clones = calls.iter().filter(|call| call.operation == Operation::Clone).count();
+    assert_eq!(clones, 1, "{calls:#?}");
+}
+
+/// A stop sees a call that changes something through: whoever goes on knows what was begun.
+#[tokio::test]
+async fn a_server_that_stops_in_a_call_hands_its_task_on() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (request, pause) = held(&world, &server, world.script().pause_at(Operation::Clone)).await;
+    let address = server.address;
+    let refused = async || tokio::net::TcpStream::connect(address).await.is_err().then_some(());
+    let stopping = async {
+        eventually("the end of its listener", refused).await;
+        pause.release();
+    };
+    tokio::join!(server.stop(), stopping);
+    let kept: (bool, bool) = sqlx::query_as(
+        "select jsonb_typeof(checkpoint->'task') = 'object', lease_until is null
+         from vm_requests where id = $1",
+    )
+    .bind(request)
+    .fetch_one(&world.database.pool)
+    .await
+    .expect("a row");
+    assert_eq!(kept, (true, true), "the task is known, and the lease handed back");
+    let next = world.server().await;
+    assert_gone_on(&world, &next, request).await;
 }

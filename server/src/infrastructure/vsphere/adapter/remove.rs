@@ -83,6 +83,7 @@ impl Run<'_> {
         if let Err(error) = self.api.cancel_task(&task.moref, self.deadlines.call).await {
             tracing::debug!(%error, task = %task.moref, "the task was not cancelled");
         }
+        self.progress.changed();
         Ok(())
     }
 

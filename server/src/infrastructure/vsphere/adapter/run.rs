@@ -96,9 +96,13 @@ impl<'a> Run<'a> {
                 let task = TaskInFlight { moref, operation, since };
                 let vm = self.checkpoint.vm.clone();
                 self.tell_checkpoint(Some(task.clone()), vm).await?;
+                self.progress.changed();
                 Ok(Ok(task))
             }
-            Err(error) => Ok(Err(error)),
+            Err(error) => {
+                self.progress.changed();
+                Ok(Err(error))
+            }
         }
     }
 
