@@ -71,7 +71,7 @@ pub struct BoardPage {
     pub last_event_id: String,
     /// Now, by the server's clock.
     pub server_time: Timestamp,
-    /// How many requests there are; only on the first page.
+    /// How many requests there are.
     pub tally: Option<Tally>,
     /// What keeps the journal from going on just now.
     #[serde(default, skip_serializing_if = "Option::is_none")]

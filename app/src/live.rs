@@ -114,6 +114,12 @@ impl LiveState {
         self.progress.status.has_ended()
     }
 
+    /// Whether it waits for a worker, and the server can say behind how many.
+    pub(crate) fn is_in_queue(&self) -> bool {
+        let waits = |waiting: &Waiting| waiting.waiting_for == WaitingFor::Worker;
+        self.degraded.is_none() && self.progress.waiting.as_ref().is_some_and(waits)
+    }
+
     /// Takes one message, heard at `now_ms` of the server's clock.
     pub(crate) fn apply(&mut self, message: Message, now_ms: i64) -> Outcome {
         match message {
@@ -123,8 +129,12 @@ impl LiveState {
                 if live.stage != self.progress.current_stage || self.has_ended() {
                     return Outcome::Ignored;
                 }
-                let waits = |waiting: &Waiting| waiting.waiting_for == WaitingFor::Vcenter;
-                if live.waiting.is_some() || self.progress.waiting.as_ref().is_some_and(waits) {
+                // A task of vCenter's runs: what was waited for until now is there.
+                let is_over = |waiting: &Waiting| {
+                    waiting.waiting_for == WaitingFor::Vcenter
+                        || waiting.next_at.is_some_and(|at| at.epoch_ms() <= now_ms)
+                };
+                if live.waiting.is_some() || self.progress.waiting.as_ref().is_some_and(is_over) {
                     self.progress.waiting.clone_from(&live.waiting);
                 }
                 self.hint = Some(live);

@@ -30,7 +30,8 @@ test('a row that waits says how many are before it, and counts down as the queue
   await expect(board.doing(`${vmName}-fifth`)).toHaveText('Queued, 3 ahead');
 
   await server.cancel(first);
-  await expect(board.doing(`${vmName}-second`)).toHaveText('Wait for network');
+  // The whole undo of the first, and four stages of the second.
+  await expect(board.doing(`${vmName}-second`)).toHaveText('Wait for network', { timeout: 45_000 });
   await expect(board.doing(`${vmName}-third`)).toHaveText('Queued');
   await expect(board.doing(`${vmName}-fourth`)).toHaveText('Queued, 1 ahead');
   await expect(board.doing(`${vmName}-fifth`)).toHaveText('Queued, 2 ahead');
@@ -41,6 +42,18 @@ test('a row that waits says how many are before it, and counts down as the queue
   await isAccessible(page);
   await server.cancel(second);
   await expect(board.doing(`${vmName}-fifth`)).toHaveText(/^Ready, /, { timeout: 45_000 });
+});
+
+test('the page of a request that waits counts down too', async ({ page, watched, server, vmName }) => {
+  const first = await server.askToStay(`${vmName}-first`);
+  const second = await server.ask({ name: `${vmName}-second`, template: 'demo-no-address' });
+  await watched.open(await server.ask({ name: `${vmName}-third` }));
+  await watched.isLive();
+  await expect(watched.answer).toHaveText('Queued, 1 ahead of you');
+  await server.cancel(first);
+  await expect(watched.answer).not.toHaveText(/ahead/, { timeout: 45_000 });
+  await server.cancel(second);
+  await expect(page.locator('.chip')).toHaveText('Ready', { timeout: 45_000 });
 });
 
 test('where a stream cannot be had all rows that are shown are asked for, not only the newest', async ({

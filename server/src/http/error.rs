@@ -81,7 +81,7 @@ impl ApiError {
     }
 
     /// PostgreSQL cannot do what is asked just now.
-    fn database_cannot(outage: Outage) -> Self {
+    pub fn database_cannot(outage: Outage) -> Self {
         let detail = match outage {
             Outage::NotAnswering => "the database is not answering; try again in a moment",
             Outage::ReadOnly => {

@@ -103,7 +103,7 @@ impl Backend for PageBackend {
             after,
             limit: LIST_ROWS,
         };
-        Ok(in_time(board::board_page(&self.state, &self.viewer, filter, true)).await??)
+        Ok(in_time(board::board_page(&self.state, &self.viewer, filter)).await??)
     }
 
     async fn request(&self, id: &str) -> Result<RequestDetail, PageError> {
@@ -169,6 +169,11 @@ impl Backend for PageBackend {
         {
             errors = error.errors().to_vec();
             problem = errors.is_empty().then(|| error.detail().to_owned());
+        }
+        // What was typed is well, and was not taken all the same.
+        if draft.tried && errors.is_empty() && problem.is_none() {
+            let outage = self.state.query.journal_outage().map(ApiError::database_cannot);
+            problem = outage.map(|error| error.detail().to_owned());
         }
         if draft.key.is_empty() {
             draft.key = Uuid::now_v7().to_string();

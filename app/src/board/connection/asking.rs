@@ -58,6 +58,7 @@ pub(super) async fn poll(stream: Shared) -> Answer {
     let Some(page) = page.filter(|_| !stream.borrow().is_left) else { return Answer::None };
     let mut inner = stream.borrow_mut();
     board.tally.set(page.tally);
+    board.degraded.set(page.degraded);
     let is_catching_up = !inner.is_leader && !inner.is_in_step && inner.turn == turn;
     if is_catching_up || inner.questions.stale.is_empty() {
         inner.questions.stale = board.order.get_untracked().iter().copied().collect();

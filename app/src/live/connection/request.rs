@@ -1,5 +1,7 @@
 //! The page of one request, for a connection.
 
+use std::cell::Cell;
+
 use leptos::prelude::*;
 
 use super::{
@@ -10,10 +12,15 @@ use super::{
 };
 use crate::{api::Links, browser};
 
+/// A request's place in the queue is asked for with every so many ticks, which come twice a second: no
+/// event of its own says that others before it have gone.
+const TICKS_PER_QUEUE: u32 = 10;
+
 struct Request<F> {
     watch: Watch,
     links: Links,
     on_end: F,
+    ticks: Cell<u32>,
 }
 
 /// Keeps `watch` true until its request ends; `on_end` is called in one tab of the browser when it does.
@@ -26,7 +33,7 @@ pub(crate) fn keep_true(
     known_at_ms: f64,
     on_end: impl Fn(&LiveState) + 'static,
 ) {
-    connect(Request { watch, links, on_end }, known_at_ms);
+    connect(Request { watch, links, on_end, ticks: Cell::new(0) }, known_at_ms);
 }
 
 impl<F: Fn(&LiveState)> Page for Request<F> {
@@ -88,6 +95,13 @@ impl<F: Fn(&LiveState)> Page for Request<F> {
                 Answer::Said(Said { name: "snapshot".to_owned(), id, data })
             })
         })
+    }
+
+    fn tick(&self) -> bool {
+        self.ticks.set(self.ticks.get().wrapping_add(1));
+        self.ticks.get().is_multiple_of(TICKS_PER_QUEUE)
+            && self.watch.state.with_untracked(LiveState::is_in_queue)
+            && browser::is_visible()
     }
 
     fn ended(&self, is_leader: bool) {

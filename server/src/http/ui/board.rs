@@ -34,8 +34,7 @@ pub(super) async fn rows(
         limit: params.limit(),
     };
     params.finish()?;
-    let with_tally = filter.after.is_none();
-    Ok(Json(in_time(board_page(&state, &viewer, filter, with_tally)).await??))
+    Ok(Json(in_time(board_page(&state, &viewer, filter)).await??))
 }
 
 /// `GET /ui/board/rows?ids=`: what is true now of rows that are shown, for what no event says: the queue
@@ -69,10 +68,9 @@ pub(super) async fn board_page(
     state: &AppState,
     viewer: &Viewer,
     filter: RequestFilter,
-    with_tally: bool,
 ) -> Result<BoardPage, ApiError> {
     let horizon = state.query.horizon().await;
-    let tally = if with_tally { Some(tally(state, viewer, &filter).await?) } else { None };
+    let tally = Some(tally(state, viewer, &filter).await?);
     let (rows, next) = page(state, viewer, filter).await?;
     let rows = listed(state, viewer, &rows).await?;
     let last_event_id = state.epoch.board_id(&horizon);

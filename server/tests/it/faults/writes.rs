@@ -115,6 +115,11 @@ async fn a_full_disk_is_said_although_everything_can_be_read() {
         assert_eq!(reply.status, 200);
         assert!(reply.body.contains("but PostgreSQL's disk is full"), "{page}");
     }
+    // The form is given back with what was typed, and says why.
+    let typed =
+        format!("/requests/new?name=c&template={TEMPLATE}&cpus=2&memoryMib=4096&tried=true");
+    let form = server.get(&typed).await.body;
+    assert!(form.contains("since its disk is full"), "{form}");
 
     sqlx::query("drop trigger is_full on events").execute(&world.database.pool).await.unwrap();
     stream.until(is_well).await;
