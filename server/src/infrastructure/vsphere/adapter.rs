@@ -4,8 +4,9 @@
 //! difference is acted on. So a call that begins where another one died goes on from there.
 //!
 //! INVARIANT: a VM is ours when its mark is this request's id, and no other VM is ever changed. A
-//! MoRef, from a checkpoint or from a task, is only believed after the VM's `instanceUuid` and mark
-//! were read through it.
+//! MoRef is only believed after the mark was read through it; where a checkpoint, a clone's task or
+//! the `instanceUuid` led to the VM, the UUID must fit too. A VM with this request's UUID and nobody's
+//! mark is left to a person.
 
 use std::sync::Arc;
 use std::time::Duration;

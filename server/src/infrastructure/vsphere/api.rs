@@ -1,8 +1,8 @@
 //! The few operations of vCenter that making a VM needs, in vSphere's own words.
 //!
 //! One method is one call (or one bounded wait). Nothing here decides, retries or remembers: that is
-//! the adapter's. Objects are named by [`MoRef`]; a MoRef is only believed after its `instanceUuid`
-//! was read again.
+//! the adapter's. Objects are named by [`MoRef`]; a VM's is only believed after its mark was read
+//! through it, and its `instanceUuid` too where it was not found by its name.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use server::infrastructure::vsphere::api::{TaskState, VcenterApi as _};
 
 use super::vcsim::{DEADLINE, PATIENCE, Vcsim, clone_spec, ended, fault, make_vm};
@@ -101,4 +102,23 @@ async fn a_cancelled_wait_cleans_up() {
         while vcsim.calls("DestroyPropertyCollector").await == destroyed {}
     });
     cleaned.await.unwrap();
+}
+
+/// vCenter keeps a view until it is destroyed: a list that nobody waited for must not leave one behind.
+#[tokio::test]
+async fn a_list_that_is_given_up_cleans_up() {
+    let vcsim = Vcsim::start();
+    let client = vcsim.client();
+    client.templates().await.unwrap();
+    for method in ["CreateContainerView", "RetrievePropertiesEx"] {
+        let made = vcsim.calls("CreateContainerView").await;
+        vcsim.rule(method, "delay", json!({ "delayMs": 500 })).await;
+        let list = client.templates();
+        tokio::time::timeout(Duration::from_millis(100), list).await.unwrap_err();
+        assert!(vcsim.calls("CreateContainerView").await > made, "{method}");
+        let cleaned = tokio::time::timeout(PATIENCE, async {
+            while vcsim.calls("DestroyView").await < vcsim.calls("CreateContainerView").await {}
+        });
+        cleaned.await.unwrap();
+    }
 }

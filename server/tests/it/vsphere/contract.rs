@@ -63,6 +63,7 @@ macro_rules! contract_tests {
             a_taken_name_is_refused_and_its_vm_left_alone,
             of_two_requests_with_one_name_the_second_is_refused_and_undone_alone,
             a_vm_with_our_uuid_and_another_mark_is_left_alone,
+            a_vm_with_our_uuid_and_no_mark_is_left_to_a_person,
             a_moref_that_comes_to_name_another_vm_is_not_believed,
             a_vm_that_is_still_being_made_is_neither_taken_nor_refused,
         );

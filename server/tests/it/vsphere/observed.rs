@@ -31,6 +31,7 @@ pub(crate) struct Observed {
     log: Log,
     losses: Mutex<Vec<(&'static str, Loss)>>,
     veiled: AtomicUsize,
+    unmarked: AtomicBool,
     disguise: Mutex<Disguise>,
     deaf: AtomicBool,
 }
@@ -49,6 +50,7 @@ impl Observed {
             log: Log::default(),
             losses: Mutex::default(),
             veiled: AtomicUsize::new(0),
+            unmarked: AtomicBool::new(false),
             disguise: Mutex::default(),
             deaf: AtomicBool::new(false),
         })
@@ -75,6 +77,11 @@ impl Observed {
     /// Hides in the next `times` reads of a VM whose it is: so looks one whose clone is running.
     pub(crate) fn veil(&self, times: usize) {
         self.veiled.store(times, Ordering::SeqCst);
+    }
+
+    /// From now on no VM carries a mark, as if a person had removed it.
+    pub(crate) fn unmark(&self) {
+        self.unmarked.store(true, Ordering::SeqCst);
     }
 
     /// After so many more reads every VM carries another mark: so looks a vCenter that was restored,
@@ -173,6 +180,9 @@ impl VcenterApi for Observed {
         let Some(info) = info else { return Ok(None) };
         if self.is_veiled() {
             return Ok(Some(VmInfo { instance_uuid: None, mark: None, ..info }));
+        }
+        if self.unmarked.load(Ordering::SeqCst) {
+            return Ok(Some(VmInfo { mark: None, ..info }));
         }
         if self.is_disguised() {
             return Ok(Some(VmInfo { mark: Some("somebody else's".to_owned()), ..info }));

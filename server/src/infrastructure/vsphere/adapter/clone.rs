@@ -29,7 +29,7 @@ impl Run<'_> {
         loop {
             match self.find().await? {
                 Found::Ours(vm) => return self.cloned(vm).await,
-                Found::NotOurs(error) => return Err(error),
+                Found::NotOurs(error) | Found::Unmarked(error) => return Err(error),
                 Found::Nothing => return self.clone_vm(again).await,
                 Found::Undecided => {
                     if !looks.again().await {
@@ -95,7 +95,7 @@ impl Run<'_> {
         loop {
             match self.find().await? {
                 Found::Ours(vm) => return self.cloned(vm).await,
-                Found::NotOurs(error) => return Err(error),
+                Found::NotOurs(error) | Found::Unmarked(error) => return Err(error),
                 Found::Nothing | Found::Undecided => {}
             }
             if !looks.again().await {

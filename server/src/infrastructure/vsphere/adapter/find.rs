@@ -13,7 +13,9 @@ pub(super) enum Found {
     Ours(MoRef),
     /// Another VM has the name (or the UUID): what to tell the caller.
     NotOurs(VsphereError),
-    /// A VM of this name exists, and vCenter does not say yet whose it is: its clone is running.
+    /// A VM has this request's UUID and nobody's mark: it may be ours, and a person must say so.
+    Unmarked(VsphereError),
+    /// A VM of this name (or UUID) exists, and vCenter does not say yet whose it is: its clone is running.
     Undecided,
     /// Nothing.
     Nothing,
@@ -34,8 +36,14 @@ impl Run<'_> {
             if self.matches(&info) {
                 return Ok(Found::Ours(vm));
             }
-            if info.instance_uuid == Some(uuid) {
-                return Ok(Found::NotOurs(unmarked(&info)));
+            match info.instance_uuid {
+                Some(its) if its == uuid && info.mark.is_none() => {
+                    return Ok(Found::Unmarked(unmarked(&info)));
+                }
+                Some(its) if its == uuid => return Ok(Found::NotOurs(unmarked(&info))),
+                // vCenter's index was behind.
+                Some(_) => {}
+                None => return Ok(Found::Undecided),
             }
         }
         self.find_by_name().await

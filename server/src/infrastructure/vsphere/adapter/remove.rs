@@ -95,6 +95,8 @@ impl Run<'_> {
             let again = match self.find().await? {
                 Found::Ours(vm) => return Ok(Some(vm)),
                 Found::NotOurs(_) => return Ok(None),
+                // "Nothing is left" would be a guess.
+                Found::Unmarked(error) => return Err(error),
                 Found::Nothing => looks_for_unknown.again().await,
                 Found::Undecided => {
                     if !looks_for_undecided.again().await {

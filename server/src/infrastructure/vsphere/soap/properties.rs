@@ -5,7 +5,7 @@ use std::slice::from_ref;
 use roxmltree::Node;
 
 use super::answer;
-use super::session::Session;
+use super::session::{Session, Transient};
 use super::xml::{ObjectRef, Request, Writer};
 use crate::infrastructure::vsphere::api::{ApiError, Fault};
 
@@ -162,14 +162,8 @@ pub(super) async fn retrieve_below(
         }
         writer.flag("recursive", true);
     });
-    let view = session.call(request, answer::returned_reference).await?;
-    let outcome = retrieve(session, sets, from_ref(&view), each).await;
-    // The view ends with the session in any case; what was read is what counts.
-    let request = Request::new("DestroyView", &view, |_| {});
-    if let Err(error) = session.call(request, |_| Some(())).await {
-        tracing::debug!(%error, "a view was not destroyed");
-    }
-    outcome
+    let view = Transient::create(session, request, "DestroyView").await?;
+    retrieve(session, sets, from_ref(view.object()), each).await
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use roxmltree::Node;
 use secrecy::ExposeSecret;
+use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -64,6 +65,52 @@ impl Session {
         read: impl FnOnce(Node<'_, '_>) -> Option<T>,
     ) -> Result<T, ApiError> {
         Ok(self.transport.call(request, Some(&self.cookie), extra, read).await?.value)
+    }
+}
+
+/// A managed object that was made for one use, and that vCenter keeps until it is destroyed or the
+/// session ends. It is destroyed when this is dropped, also when the one who uses it is given up.
+pub(super) struct Transient {
+    session: Session,
+    object: ObjectRef,
+    destroy: &'static str,
+}
+
+impl Transient {
+    /// Makes one by `create`, to be destroyed by the method `destroy`.
+    ///
+    /// On its own task: who asked may be given up while vCenter answers, and what it then has made is
+    /// destroyed all the same.
+    pub(super) async fn create(
+        session: &Session,
+        create: Request,
+        destroy: &'static str,
+    ) -> Result<Self, ApiError> {
+        let (session, operation) = (session.clone(), create.method);
+        let made = tokio::spawn(async move {
+            let object = session.call(create, answer::returned_reference).await?;
+            Ok(Self { session, object, destroy })
+        });
+        made.await.unwrap_or_else(|error| Err(transport_error(operation, error.to_string())))
+    }
+
+    pub(super) fn object(&self) -> &ObjectRef {
+        &self.object
+    }
+}
+
+impl Drop for Transient {
+    fn drop(&mut self) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (session, request) =
+            (self.session.clone(), Request::new(self.destroy, &self.object, |_| {}));
+        // The call's timeout ends it.
+        runtime.spawn(async move {
+            let operation = request.method;
+            if let Err(error) = session.call(request, |_| Some(())).await {
+                tracing::debug!(%error, "{operation} was not done");
+            }
+        });
     }
 }
 

@@ -9,12 +9,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use roxmltree::Node;
-use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer;
 use super::properties::{PropertySet, write_filter_spec};
-use super::session::{Session, Sessions};
+use super::session::{Session, Sessions, Transient};
 use super::xml::{ObjectRef, Request};
 use crate::domain::ids::MoRef;
 use crate::infrastructure::vsphere::api::{ApiError, Fault};
@@ -104,7 +103,7 @@ impl<T: Watched> Waiters<T> {
 struct Waiter<T> {
     session: Session,
     object: ObjectRef,
-    collector: ObjectRef,
+    collector: Transient,
     version: String,
     latest: T,
     used: Instant,
@@ -118,14 +117,14 @@ impl<T: Watched> Waiter<T> {
         let mut waiter = Self {
             session: session.clone(),
             object: ObjectRef::new(T::KIND, &object.0),
-            collector: session.call(request, answer::returned_reference).await?,
+            collector: Transient::create(session, request, "DestroyPropertyCollector").await?,
             version: String::new(),
             latest: T::unknown(),
             used: Instant::now(),
         };
         let sets = [PropertySet { kind: T::KIND, paths: T::PATHS }];
         let objects = [waiter.object.clone()];
-        let request = Request::new("CreateFilter", &waiter.collector, |writer| {
+        let request = Request::new("CreateFilter", waiter.collector.object(), |writer| {
             write_filter_spec(writer, "spec", &sets, &objects);
             // Whole values, so that nothing must be pieced together.
             writer.flag("partialUpdates", false);
@@ -164,7 +163,7 @@ impl<T: Watched> Waiter<T> {
     }
 
     async fn next(&mut self, wait: Duration) -> Result<(), ApiError> {
-        let request = Request::new("WaitForUpdatesEx", &self.collector, |writer| {
+        let request = Request::new("WaitForUpdatesEx", self.collector.object(), |writer| {
             writer.text("version", &self.version);
             writer.element("options", |writer| {
                 writer.text("maxWaitSeconds", &wait.as_secs().to_string());
@@ -178,20 +177,6 @@ impl<T: Watched> Waiter<T> {
             })
             .await?
             .map_err(|fault| ApiError::Fault { operation, fault })
-    }
-}
-
-impl<T> Drop for Waiter<T> {
-    fn drop(&mut self) {
-        let Ok(runtime) = Handle::try_current() else { return };
-        let (session, collector) = (self.session.clone(), self.collector.clone());
-        // On its own, so that a cancelled wait cleans up too. The call's timeout ends it.
-        runtime.spawn(async move {
-            let request = Request::new("DestroyPropertyCollector", &collector, |_| {});
-            if let Err(error) = session.call(request, |_| Some(())).await {
-                tracing::debug!(%error, "a property collector was not destroyed");
-            }
-        });
     }
 }
 

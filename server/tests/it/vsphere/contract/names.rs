@@ -65,6 +65,25 @@ pub(crate) async fn a_vm_with_our_uuid_and_another_mark_is_left_alone<T: Target>
     assert!(bench.observed.changes().is_empty());
 }
 
+pub(crate) async fn a_vm_with_our_uuid_and_no_mark_is_left_to_a_person<T: Target>() {
+    let bench = Bench::<T>::fresh().await;
+    let spec = bench.spec(1);
+    let ours = spec.request_id;
+    bench.add_vm("renamed", ours.instance_uuid(), &ours.to_string()).await;
+    bench.observed.unmark();
+
+    let made = bench.adapter.create_vm(&spec, &Checkpoint::default(), &()).await;
+    let removed = bench.adapter.remove_vm(&spec, &Checkpoint::default(), &()).await;
+
+    // It may be ours, so a removal cannot say that nothing is left.
+    for (code, reason) in [rejection(made), rejection(removed)] {
+        assert_eq!(code, RejectionCode::VcenterRejected);
+        assert!(reason.contains("\"renamed\"") && reason.contains("not its mark"), "{reason}");
+    }
+    assert_eq!(bench.count("renamed").await, 1);
+    assert!(bench.observed.changes().is_empty());
+}
+
 pub(crate) async fn a_vm_that_is_still_being_made_is_neither_taken_nor_refused<T: Target>() {
     let bench = Bench::<T>::fresh().await;
     let spec = bench.spec(1);
@@ -84,6 +103,15 @@ pub(crate) async fn a_vm_that_is_still_being_made_is_neither_taken_nor_refused<T
     bench.adapter.create_vm(&spec, &Checkpoint::default(), &()).await.unwrap();
     bench.assert_made(&spec).await;
     assert!(!bench.observed.changes().contains(&"clone_vm"));
+
+    // Under another name it is still this request's, and no second one is made.
+    let spec = bench.spec(2);
+    let ours = spec.request_id;
+    bench.add_vm("renamed", ours.instance_uuid(), &ours.to_string()).await;
+    bench.observed.veil(usize::MAX);
+    let undecided = bench.adapter.create_vm(&spec, &Checkpoint::default(), &()).await;
+    assert!(undecided.as_ref().is_err_and(VsphereError::is_transient), "{undecided:?}");
+    assert_eq!(bench.count(&spec.name).await, 0);
 }
 
 pub(crate) async fn a_moref_that_comes_to_name_another_vm_is_not_believed<T: Target>() {
