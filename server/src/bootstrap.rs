@@ -30,8 +30,8 @@ use crate::domain::ports::journal_tail::JournalTail;
 use crate::http::frames::{Epoch, ProtocolFrames};
 use crate::http::serve::Limits;
 use crate::http::{AppState, router, serve};
-use crate::infrastructure::postgres::MIGRATOR;
 use crate::infrastructure::postgres::embedded::EmbeddedPostgres;
+use crate::infrastructure::postgres::migrate;
 use crate::infrastructure::vsphere::soap::SoapClient;
 
 mod capacity;
@@ -327,8 +327,7 @@ impl Parts {
 
     /// Brings the schema up to date and learns which journal it is.
     async fn prepare(&self) -> anyhow::Result<()> {
-        MIGRATOR
-            .run(&self.storage.pool)
+        migrate(&self.storage.pool)
             .await
             .context("the database's schema could not be brought up to date")?;
         self.state.epoch.set(&self.storage.tail.epoch().await?);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::Connection;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use crate::domain::ports::event_store::{Outage, StoreError};
@@ -35,6 +35,10 @@ pub const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(2_000);
 
 /// How long any one statement may take in PostgreSQL. All of ours are small; what takes longer hangs.
 const STATEMENT_TIMEOUT_MS: &str = "10000";
+
+/// How long a step of a migration may take: it may have to write a large table anew, and to wait for
+/// another server that does so.
+const MIGRATION_TIMEOUT_MS: &str = "3600000";
 
 /// How long a transaction may stand still before PostgreSQL ends it. Ours never wait for anything but
 /// PostgreSQL; a server that is stopped in the middle of one must not keep its rows locked.
@@ -81,6 +85,23 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
             Box::pin(async { lives.await.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true) })
         })
         .connect_lazy_with(options)
+}
+
+/// Brings the schema up to date, on a connection of its own: when that ends, so does the lock that keeps
+/// servers which start together from doing it at once.
+///
+/// # Errors
+///
+/// When PostgreSQL does not answer, a migration fails, or the schema is of a newer version.
+pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    let options = pool.connect_options().as_ref().clone();
+    let options = options.options([("statement_timeout", MIGRATION_TIMEOUT_MS)]);
+    let own = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
+    let own = own.connect_lazy_with(options);
+    let outcome = MIGRATOR.run(&own).await;
+    // On a dead link it would wait without end.
+    tokio::time::timeout(ACQUIRE_TIMEOUT, own.close()).await.ok();
+    outcome
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

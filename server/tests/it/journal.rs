@@ -19,6 +19,7 @@ mod doorbell;
 mod given_up;
 mod golden;
 mod leases;
+mod migrations;
 mod tail;
 
 /// A request as the application hands it to the store.
