@@ -170,20 +170,26 @@ impl Feed {
     ///
     /// [`StoreError`] when the journal cannot be read.
     pub async fn subscribe(&self, request: RequestId) -> Result<Option<Subscription>, StoreError> {
-        let shared = Arc::clone(
-            lock(&self.topics)
-                .entry(request)
-                .or_insert_with(|| Arc::new(SharedTopic::new(request))),
-        );
+        let (shared, subscription) = {
+            let mut topics = lock(&self.topics);
+            let topic = || Arc::new(SharedTopic::new(request));
+            let shared = Arc::clone(topics.entry(request).or_insert_with(topic));
+            let subscription = Subscription::new(Arc::clone(&shared), self.outage.subscribe());
+            (shared, subscription)
+        };
         *lock(&shared.used) = Instant::now();
-        let subscription = Subscription::new(Arc::clone(&shared), self.outage.subscribe());
         self.catch_up(&shared, 1).await?;
-        if shared.topic().head() == 0 {
-            // Nobody asked for this VM; a stream of made-up ids must not fill the map.
-            lock(&self.topics).remove(&request);
-            return Ok(None);
+        if shared.topic().head() > 0 {
+            return Ok(Some(subscription));
         }
-        Ok(Some(subscription))
+        // Nobody asked for this VM; a stream of made-up ids must not fill the map. Somebody else may
+        // just look for it too, and find it: then it stays.
+        let mut topics = lock(&self.topics);
+        let is_it = topics.get(&request).is_some_and(|known| Arc::ptr_eq(known, &shared));
+        if is_it && shared.announcements.receiver_count() == 1 {
+            topics.remove(&request);
+        }
+        Ok(None)
     }
 
     /// Watches all requests that this viewer may see, from now on.

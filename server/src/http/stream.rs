@@ -63,6 +63,9 @@ enum Begin {
     Reset(&'static str),
 }
 
+/// How long is looked whether an ended request goes on.
+const LOOK_MAX: Duration = Duration::from_secs(1);
+
 /// The id of the newest event that an answer knows: who has asked can go on from there with the stream.
 const LAST_EVENT_ID: header::HeaderName = header::HeaderName::from_static("last-event-id");
 
@@ -143,10 +146,14 @@ async fn begin(
     reader: &mut Subscription,
     last_event_id: Option<String>,
 ) -> Result<Begin, ApiError> {
-    let Some(id) = last_event_id else { return Ok(Begin::Snapshot) };
+    let Some(id) = last_event_id else {
+        look_on_after_end(state, reader).await;
+        return Ok(Begin::Snapshot);
+    };
     let parsed = id.rsplit_once('.').and_then(|(epoch, seq)| {
-        let plain = !seq.is_empty() && seq.bytes().all(|b| b.is_ascii_digit());
-        Some((epoch, seq.parse::<u32>().ok().filter(|_| plain)?))
+        let number = seq.parse::<u32>().ok();
+        // Only as it was sent: no sign, no zeros before it.
+        Some((epoch, number.filter(|number| number.to_string() == seq)?))
     });
     let Some((epoch, seq)) = parsed else {
         return Ok(Begin::Reset("the last event id cannot be read"));
@@ -157,6 +164,8 @@ async fn begin(
     if seq > reader.head() {
         // Another server may have written what this one has not seen yet.
         state.query.look_for(reader, seq).await?;
+    } else {
+        look_on_after_end(state, reader).await;
     }
     if seq > reader.head() {
         return Ok(Begin::Reset("the last event id is beyond the journal"));
@@ -164,6 +173,19 @@ async fn begin(
     reader.seek(seq);
     reader.miss_estimate();
     Ok(Begin::After)
+}
+
+/// Looks whether a request that has ended goes on: another server may have begun a new attempt a moment
+/// ago, and who is told of the end does not ask again. While the journal cannot be read it stays ended.
+async fn look_on_after_end(state: &AppState, reader: &Subscription) {
+    if reader.peek().is_some_and(|timeline| timeline.status.has_ended()) {
+        let looked = state.query.look_for(reader, reader.head() + 1);
+        match tokio::time::timeout(LOOK_MAX, looked).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "what follows an end could not be seen"),
+            Err(_) => tracing::debug!("what follows an end could not be seen in time"),
+        }
+    }
 }
 
 fn has_ended_at_cursor(reader: &Subscription) -> bool {

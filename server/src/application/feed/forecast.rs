@@ -35,17 +35,26 @@ pub(super) struct Forecast {
     seq: u32,
     told: Option<(DateTime<Utc>, Option<Estimate>)>,
     due: Option<Instant>,
+    /// Somebody has no snapshot, and may have missed what was told.
+    is_owed: bool,
 }
 
 impl Forecast {
     /// Somebody came back who may have missed what was told: it is told again.
     pub(super) fn forget(&mut self) {
-        *self = Self::default();
+        *self = Self { is_owed: true, ..Self::default() };
     }
 
     /// The estimate to tell now, and whether a stage has become late with it.
     fn next(&mut self, seq: u32, now: DateTime<Utc>, told: Told) -> Option<(Estimate, bool)> {
+        // The first readers have it from their snapshots, unless a stage became late since.
+        let is_late = told.estimate.is_some_and(|estimate| estimate.late.is_some());
+        let is_known = self.seq == 0 && !std::mem::take(&mut self.is_owed) && !is_late;
         self.seq = seq;
+        if is_known {
+            self.told = Some((now, told.estimate));
+            return None;
+        }
         let estimate = told.estimate?;
         let before = self.told.and_then(|(at, before)| Some((at, before?)));
         let is_later = |late: &Late| {
@@ -167,7 +176,20 @@ mod tests {
     }
 
     fn begun(remaining_ms: u64) -> Forecast {
-        Forecast { seq: 3, told: Some((at(0), Some(estimate(remaining_ms)))), due: None }
+        Forecast {
+            seq: 3,
+            told: Some((at(0), Some(estimate(remaining_ms)))),
+            ..Forecast::default()
+        }
+    }
+
+    #[test]
+    fn what_a_snapshot_has_just_told_is_not_told_again() {
+        let mut forecast = Forecast::default();
+        assert_eq!(forecast.next(3, at(0), told(estimate(60_000))), None);
+        assert_eq!(forecast.next(3, at(5_000), told(estimate(55_000))), None);
+        let moved = estimate(40_000);
+        assert_eq!(forecast.next(3, at(5_000), told(moved)), Some((moved, false)));
     }
 
     #[test]
@@ -208,7 +230,7 @@ mod tests {
 
     #[test]
     fn the_first_estimate_is_told_and_none_is_not() {
-        let mut forecast = Forecast { seq: 3, told: Some((at(0), None)), due: None };
+        let mut forecast = Forecast { seq: 3, told: Some((at(0), None)), ..Forecast::default() };
         assert_eq!(forecast.next(3, at(0), Told::default()), None);
         let first = estimate(10_000);
         assert_eq!(forecast.next(3, at(0), told(first)), Some((first, false)));

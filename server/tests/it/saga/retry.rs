@@ -1,12 +1,16 @@
 //! Another attempt of the same request: the earlier ones stay, and nothing is learned from them.
 
+use std::time::Duration;
+
 use app::api::{Request, Stage, StageState, Status};
 use reqwest::Method;
+use server::bootstrap::Waits;
 use server::infrastructure::vsphere::simulated::{Failure, Operation};
 use uuid::Uuid;
 
 use super::failures::{fault, states};
 use super::story::assert_numbered_in_order;
+use crate::support::proxy::Proxy;
 use crate::support::server::TEMPLATE;
 use crate::support::sse::{Frame, numbered};
 use crate::support::{Api, TestServer, World, in_time};
@@ -18,6 +22,29 @@ async fn failed_once(world: &World, server: &TestServer) -> Uuid {
     assert_eq!(server.ended(id).await.status, Status::Failed);
     assert_eq!(world.script().vms(), []);
     id
+}
+
+/// A program that is told of the end does not ask again, so what another server has begun a moment ago
+/// must be seen, though nobody has told of it yet.
+#[tokio::test]
+async fn a_server_that_has_not_heard_of_a_retry_looks_before_it_says_that_all_is_over() {
+    let world = World::new().await;
+    let asked = world.server().await;
+    let id = failed_once(&world, &asked).await;
+    let proxy = Proxy::new(&world.database.options);
+    let waits = Waits { look_interval: Duration::from_secs(3_600), ..Waits::default() };
+    let deaf = world.server_that_waits(&proxy.url(), waits, &[]).await;
+    deaf.ready().await;
+    let seq = deaf.progress(id).await.seq;
+    let last_id = format!("{}.{seq}", deaf.epoch(id).await);
+    assert_eq!(deaf.stream_after(id, &last_id).await.status, 204, "it has ended");
+    proxy.kill_listening();
+
+    retry(&asked, id).await;
+
+    let mut stream = deaf.stream_after(id, &last_id).await;
+    assert_eq!(stream.status, 200, "it is no longer ended");
+    assert_eq!(stream.until_event("attempt").await.seq(), Some(seq + 1));
 }
 
 async fn retry(api: &Api, id: Uuid) {
