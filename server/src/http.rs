@@ -128,16 +128,16 @@ pub fn router(state: AppState) -> Router {
             HeaderValue::from_static("no-store"),
         ),
     );
-    let metrics = Router::new()
+    let plain = Router::new()
         .route("/metrics", get(metrics::metrics))
-        .layer(middleware::from_fn(page_errors));
-    Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
-        .merge(metrics)
-        .nest("/api", api(&state))
         .route("/favicon.ico", get(favicon))
         .nest_service("/pkg", files(&state))
+        .layer(middleware::from_fn(page_errors));
+    Router::new()
+        .merge(plain)
+        .nest("/api", api(&state))
         .merge(pages)
         .with_state(state)
         .layer(compression())
@@ -225,8 +225,15 @@ async fn page_errors(request: Request, next: Next) -> Response {
             let line = format!("{METHOD_NOT_ALLOWED}\n");
             (StatusCode::METHOD_NOT_ALLOWED, AppendHeaders(allow), line).into_response()
         }
+        None if response.status() == StatusCode::NOT_FOUND && !has_body(&response) => {
+            (StatusCode::NOT_FOUND, "nothing is at this address\n").into_response()
+        }
         None => response,
     }
+}
+
+fn has_body(response: &Response) -> bool {
+    response.headers().contains_key(header::CONTENT_TYPE)
 }
 
 /// The icon that a browser asks for by itself where a document names none: a report, or JSON.

@@ -166,8 +166,7 @@ impl Requests {
         raw: &RawSpec,
         key: Option<String>,
     ) -> Result<Accepted, RequestError> {
-        let id = RequestId(Uuid::now_v7());
-        let spec = self.parse(id, raw).await?;
+        let mut spec = self.parse(RequestId(Uuid::nil()), raw).await?;
         let idempotency = key.map(|key| Idempotency { key, body: spec.fingerprint() });
         if let Some(existing) = self.find(viewer, idempotency.as_ref()).await? {
             return Ok(Accepted::Existing(existing));
@@ -177,6 +176,9 @@ impl Requests {
             let existing = self.find(viewer, idempotency.as_ref()).await?;
             return existing.map(Accepted::Existing).ok_or(refused);
         }
+        // Drawn as late as can be, since lists are in the order of the ids.
+        let id = RequestId(Uuid::now_v7());
+        spec.request_id = id;
         let new = self.first_event(viewer, spec, idempotency).await?;
         match self.journal.create(new).await.map_err(from_create)? {
             Created::New(_) => {

@@ -240,19 +240,28 @@ fn parse_address(text: &str) -> Result<(Ipv4Addr, u8), String> {
     let form = || "must be an IPv4 address with its prefix length, as 10.20.30.40/24".to_owned();
     let (ip, prefix_len) = text.split_once('/').ok_or_else(form)?;
     let ip: Ipv4Addr = ip.parse().map_err(|_| form())?;
-    let prefix_len: u8 = prefix_len.parse().map_err(|_| form())?;
+    // In digits alone: Rust's own reading takes a plus too.
+    let digits = Some(prefix_len).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let prefix_len: u8 = digits.and_then(|text| text.parse().ok()).ok_or_else(form)?;
     if !(1..=30).contains(&prefix_len) {
         return Err("must have a prefix length of 1 to 30".to_owned());
     }
     if ip.is_unspecified() || ip.is_loopback() || ip.is_link_local() || ip.is_multicast() {
         return Err("must be an address that a guest can have".to_owned());
     }
-    let host_bits = u32::MAX >> prefix_len;
-    let host = ip.to_bits() & host_bits;
-    if ip.is_broadcast() || host == 0 || host == host_bits {
-        return Err("is the network's own or its broadcast address".to_owned());
+    if is_of_no_host(ip, prefix_len) {
+        return Err(OF_NO_HOST.to_owned());
     }
     Ok((ip, prefix_len))
+}
+
+const OF_NO_HOST: &str = "is the network's own or its broadcast address";
+
+/// Whether an address is the network's own or its broadcast address.
+fn is_of_no_host(ip: Ipv4Addr, prefix_len: u8) -> bool {
+    let host_bits = u32::MAX >> prefix_len;
+    let host = ip.to_bits() & host_bits;
+    ip.is_broadcast() || host == 0 || host == host_bits
 }
 
 fn gateway_error(ip: Ipv4Addr, prefix_len: u8, gateway: Ipv4Addr) -> Option<String> {
@@ -260,8 +269,10 @@ fn gateway_error(ip: Ipv4Addr, prefix_len: u8, gateway: Ipv4Addr) -> Option<Stri
     if gateway == ip {
         return Some("must not be the VM's own address".to_owned());
     }
-    (network(gateway) != network(ip))
-        .then(|| format!("must be in the network of {ip}/{prefix_len}"))
+    if network(gateway) != network(ip) {
+        return Some(format!("must be in the network of {ip}/{prefix_len}"));
+    }
+    is_of_no_host(gateway, prefix_len).then(|| OF_NO_HOST.to_owned())
 }
 
 #[cfg(test)]
@@ -363,6 +374,9 @@ mod tests {
             ("10.20.30.40/24", None, vec![]),
             ("10.20.30.40/24", Some("10.20.31.1"), vec!["network.gateway"]),
             ("10.20.30.40/24", Some("10.20.30.40"), vec!["network.gateway"]),
+            ("10.20.30.40/24", Some("10.20.30.0"), vec!["network.gateway"]),
+            ("10.20.30.40/24", Some("10.20.30.255"), vec!["network.gateway"]),
+            ("10.20.30.40/+24", None, vec!["network.ipAddress"]),
             ("10.20.30.0/24", None, vec!["network.ipAddress"]),
             ("10.20.30.255/24", None, vec!["network.ipAddress"]),
             ("10.20.30.40/31", None, vec!["network.ipAddress"]),

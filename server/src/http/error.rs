@@ -201,7 +201,8 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Gives every HTTP request an id, and every error below it a body that carries the id.
+/// Gives every HTTP request an id, every error below it a body that carries the id, and every 503, a
+/// page's too, the time after which to come back.
 pub async fn render(request: Request, next: Next) -> Response {
     let id = Uuid::now_v7().to_string();
     let path = request.uri().path().to_owned();
@@ -212,6 +213,10 @@ pub async fn render(request: Request, next: Next) -> Response {
         let mut headers = std::mem::take(response.headers_mut());
         headers.remove(header::CONTENT_LENGTH);
         response = problem_response(&error, &id, headers);
+    }
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let after = HeaderValue::from(RETRY_AFTER.as_secs());
+        response.headers_mut().entry(header::RETRY_AFTER).or_insert(after);
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(&REQUEST_ID, id);
@@ -237,9 +242,6 @@ fn problem_response(error: &ApiError, id: &str, mut headers: HeaderMap) -> Respo
     let problem_json = HeaderValue::from_static("application/problem+json");
     headers.insert(header::CONTENT_TYPE, problem_json);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if error.status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
-    }
     let body = serde_json::to_vec(&error.to_problem(id)).unwrap_or_default();
     (error.status, headers, body).into_response()
 }

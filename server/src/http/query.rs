@@ -65,13 +65,18 @@ impl Params {
     /// How many rows.
     pub fn limit(&mut self) -> u32 {
         let Some(value) = self.get("limit") else { return LIMIT_DEFAULT };
-        match value.parse() {
-            Ok(limit) if (1..=LIMIT_MAX).contains(&limit) => limit,
+        match number(value) {
+            Some(limit) if (1..=LIMIT_MAX).contains(&limit) => limit,
             _ => {
                 self.wrong("limit", &format!("must be 1 to {LIMIT_MAX}"));
                 LIMIT_DEFAULT
             }
         }
+    }
+
+    /// A number.
+    pub fn number(&mut self, key: &str) -> Option<u32> {
+        self.word(key, number)
     }
 
     fn wrong(&mut self, field: &str, message: &str) {
@@ -86,4 +91,8 @@ impl Params {
     pub fn finish(self) -> Result<(), ApiError> {
         if self.errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.errors)) }
     }
+}
+/// A number in digits alone: Rust's own reading takes a plus too, which stands for a space here.
+fn number(text: &str) -> Option<u32> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

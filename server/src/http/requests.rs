@@ -1,4 +1,4 @@
-//! Requests: ask for a VM, list, look at one, its history, and the templates.
+//! Requests: ask for a VM, list, look at one, cancel it, try it again, its history, and the templates.
 
 use app::api::{self, Items};
 use axum::Json;
@@ -13,9 +13,10 @@ use super::error::ApiError;
 use super::guard::Asking;
 use super::query::Params;
 use super::{AppState, in_time};
-use crate::application::requests::Accepted;
+use crate::application::requests::{Accepted, ChangeError};
 use crate::domain::ids::{RequestId, Viewer};
 use crate::domain::ports::progress::RequestFilter;
+use crate::domain::ports::vsphere::VmTemplate;
 
 /// The longest `Idempotency-Key`: room for any id or digest.
 const KEY_CHARS_MAX: usize = 255;
@@ -129,8 +130,8 @@ pub(super) async fn cancel(
 ) -> Result<Response, ApiError> {
     let id = request_id(&id)?;
     body::nothing(request).await?;
-    in_time(state.requests.cancel(&viewer, id)).await??;
-    changed(&state, &viewer, id).await
+    let change = Box::pin(state.requests.cancel(&viewer, id));
+    changed(&state, &viewer, id, change).await
 }
 
 /// `POST /api/requests/{id}/retry`
@@ -142,13 +143,23 @@ pub(super) async fn retry(
 ) -> Result<Response, ApiError> {
     let id = request_id(&id)?;
     body::nothing(request).await?;
-    in_time(state.requests.retry(&viewer, id)).await??;
-    changed(&state, &viewer, id).await
+    let change = Box::pin(state.requests.retry(&viewer, id));
+    changed(&state, &viewer, id, change).await
 }
 
-/// What a request has become by a person's wish.
-async fn changed(state: &AppState, viewer: &Viewer, id: RequestId) -> Result<Response, ApiError> {
-    let row = in_time(state.query.request(viewer, id)).await??;
+/// What a request has become by a person's wish. Both have one time: cut off, the wish may have been
+/// recorded all the same.
+async fn changed(
+    state: &AppState,
+    viewer: &Viewer,
+    id: RequestId,
+    change: impl Future<Output = Result<(), ChangeError>>,
+) -> Result<Response, ApiError> {
+    let changing = async {
+        change.await?;
+        Ok::<_, ApiError>(state.query.request(viewer, id).await?)
+    };
+    let row = in_time(changing).await??;
     let request = convert::request(&row.ok_or_else(ApiError::no_such_request)?);
     Ok((StatusCode::ACCEPTED, Json(request)).into_response())
 }
@@ -162,7 +173,7 @@ pub(super) async fn history(
 ) -> Result<Json<Items<api::HistoryItem>>, ApiError> {
     let id = request_id(&id)?;
     let mut params = Params::parse(query.as_deref(), &["limit", "after"]);
-    let after = params.word("after", |after| after.parse::<u32>().ok()).unwrap_or(0);
+    let after = params.number("after").unwrap_or(0);
     let limit = params.limit();
     params.finish()?;
     let events = state.query.history(&viewer, id, after, limit + 1).await?;
@@ -181,15 +192,32 @@ pub(super) async fn templates(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Items<api::Template>>, ApiError> {
     let mut params = Params::parse(query.as_deref(), &["limit", "after"]);
-    let after = params.text("after").unwrap_or_default();
+    let after = params.word("after", template_after);
     let limit = usize::try_from(params.limit()).unwrap_or(usize::MAX);
     params.finish()?;
     let templates = state.templates().await?;
-    // In the order of their names, so that a name is the cursor.
-    let mut rest = templates.iter().skip_while(|template| template.name <= after);
+    // In the order of their names; two may have the same one.
+    let mut in_order: Vec<_> = templates.iter().collect();
+    in_order.sort_by_key(|template| (&template.name, &template.moref.0));
+    let is_before = |template: &&VmTemplate| {
+        after.as_ref().is_some_and(|(name, moref)| {
+            (template.name.as_str(), template.moref.0.as_str()) <= (name.as_str(), moref.as_str())
+        })
+    };
+    let mut rest = in_order.into_iter().skip_while(is_before);
     let items: Vec<_> = rest.by_ref().take(limit).map(convert::template).collect();
-    let next = rest.next().and_then(|_| items.last().map(|last| last.name.clone()));
+    let last = items.last().filter(|_| rest.next().is_some());
+    let next = last.map(|last| format!("{}{CURSOR_MARK}{}", last.moref, last.name));
     Ok(Json(Items { items, next }))
+}
+
+/// What stands between a template's MoRef, which has none of it, and its name in a cursor.
+const CURSOR_MARK: char = ':';
+
+/// The template after which a page begins: its name and MoRef.
+fn template_after(cursor: &str) -> Option<(String, String)> {
+    let (moref, name) = cursor.split_once(CURSOR_MARK)?;
+    Some((name.to_owned(), moref.to_owned()))
 }
 
 /// An id as it stands in a path. What is no id names no request.

@@ -54,9 +54,9 @@ pub fn lines(timeline: &Timeline, recorded: &RecordedEvent) -> String {
             lines.add("↺ Undoing what was made");
         }
         VmEvent::VmProvisioningStepUndone { step } => lines.add(match step {
-            UndoneStep::CloneCancelled => "↺ Cloning from template (undone: clone cancelled)",
-            UndoneStep::PoweredOff => "↺ Start VM (undone: powered off)",
-            UndoneStep::Destroyed => "↺ Cloning from template (undone: VM deleted)",
+            UndoneStep::CloneCancelled => "↺ Cloning from template (undone)  clone cancelled",
+            UndoneStep::PoweredOff => "↺ Start VM (undone)  powered off",
+            UndoneStep::Destroyed => "↺ Cloning from template (undone)  VM deleted",
         }),
         VmEvent::VmProvisioningFailed { failure } => {
             // After an undo its beginning has told the failure already.
@@ -124,6 +124,14 @@ pub fn reset_line(at: DateTime<Utc>) -> String {
     lines.text
 }
 
+/// Whether a character changes how a terminal or a program shows a line: Unicode's controls, its own
+/// ends of line and paragraph, and what turns the direction of writing.
+fn is_control(c: char) -> bool {
+    let is_separator = matches!(c, '\u{2028}' | '\u{2029}');
+    let is_direction = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || is_separator || is_direction
+}
+
 struct Lines {
     at: DateTime<Utc>,
     text: String,
@@ -131,7 +139,7 @@ struct Lines {
 
 impl Lines {
     fn add(&mut self, line: &str) {
-        let clean: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let clean: String = line.chars().map(|c| if is_control(c) { ' ' } else { c }).collect();
         // Writing to a String cannot fail.
         writeln!(self.text, "{}  {clean}", clock(self.at)).ok();
     }
@@ -311,7 +319,7 @@ mod tests {
         let expected = [
             "● The service restarted, resumed at Start VM, same vCenter task",
             "↺ Cancelled by local, undoing what was made",
-            "↺ Cloning from template (undone: clone cancelled)",
+            "↺ Cloning from template (undone)  clone cancelled",
             "– Cancelled. Nothing was left behind.",
             "● Attempt 2, asked for by local...  (queued)",
         ];
@@ -322,12 +330,13 @@ mod tests {
     fn nothing_of_others_can_draw_on_the_terminal() {
         let evil = VmEvent::VmProvisioningProgressUpdated {
             current_stage: Stage::Cloning,
-            details: Some("\u{1b}[2J\r\nfake line\u{7}".to_owned()),
+            details: Some("\u{1b}[2J\r\nfake line\u{7}\u{2028}more \u{202e}desrever".to_owned()),
         };
         let events = journal(&[requested(), evil]);
         let timeline = Timeline::replay(RequestId(uuid::Uuid::nil()), &events).expect("a request");
         let text = lines(&timeline, &events[1]);
         assert_eq!(text.lines().count(), 2, "{text:?}");
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        assert!(!text.contains(['\u{2028}', '\u{202e}']), "{text:?}");
     }
 }

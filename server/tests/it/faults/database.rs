@@ -52,12 +52,14 @@ async fn assert_away(api: &Api, id: Uuid) {
     }
     let (_, ready, took) = timed(api, Method::GET, "/readyz".to_owned()).await;
     assert_eq!(ready.status, 503, "{ready:?}");
+    assert!(!ready.header("retry-after").is_empty(), "{ready:?}");
     assert!(took < PROMISED, "/readyz took {took:?}");
     assert_eq!(api.get("/healthz").await.status, 200, "the process itself is well");
     assert_eq!(api.get("/api/templates").await.status, 200, "vCenter is there");
     for page in ["/".to_owned(), format!("/requests/{id}")] {
         let (_, reply, took) = timed(api, Method::GET, page.clone()).await;
         assert_eq!(reply.status, 503, "{page}");
+        assert!(!reply.header("retry-after").is_empty(), "{page}");
         assert!(took < PROMISED, "{page} took {took:?}");
     }
 }

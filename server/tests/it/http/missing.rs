@@ -166,6 +166,13 @@ async fn outside_the_api_what_is_not_there_is_a_page() {
     let wrong = server.send(Method::PUT, "/requests/new", &[], "").await;
     assert_eq!((wrong.status, wrong.body.trim()), (405, "this address does not take this method"));
     assert!(wrong.header("allow").contains("GET"), "{wrong:?}");
+    for path in ["/healthz", "/readyz", "/metrics", "/favicon.ico"] {
+        let wrong = server.send(Method::POST, path, &[], "").await;
+        let told = (wrong.status, wrong.body.trim());
+        assert_eq!(told, (405, "this address does not take this method"), "{path}");
+    }
+    let none = server.get("/pkg/none.js").await;
+    assert_eq!((none.status, none.body.trim()), (404, "nothing is at this address"));
     for path in ["/nothing", "/requests/nothing", "/apiary", &format!("/requests/{}", Uuid::nil())]
     {
         let reply = server.get(path).await;

@@ -71,8 +71,8 @@ async fn failures_tries_and_undo_have_lines_too() {
             vec![
                 "✗ Wait for network (failed): no usable address",
                 "↺ Undoing what was made",
-                "↺ Start VM (undone: powered off)",
-                "↺ Cloning from template (undone: VM deleted)",
+                "↺ Start VM (undone)  powered off",
+                "↺ Cloning from template (undone)  VM deleted",
                 "✗ Failed. Nothing was left behind.",
             ],
         ),
