@@ -132,8 +132,9 @@ pub struct Rank {
 pub struct Foresight {
     /// How many requests wait for a worker.
     pub ahead: u32,
-    /// How long VMs of each template usually take, by its name, where that is known.
-    pub usual: Vec<(String, Estimate)>,
+    /// How long VMs of each template usually take, by its name: `None` where nobody has built one yet.
+    /// What could not be found out is not in it.
+    pub usual: Vec<(String, Option<Estimate>)>,
 }
 
 /// Whether a name is free.
@@ -150,6 +151,8 @@ pub struct ReplayDetail {
     pub request: Request,
     /// Its events in order, each with the progress as of then; never none.
     pub events: Vec<StageEvent>,
+    /// Now by the server's clock.
+    pub server_time: Timestamp,
 }
 
 /// What a person typed into the form, as typed.

@@ -1,4 +1,5 @@
-//! What islands are made of, one component a file; its style sheet in style/ has the same name.
+//! What islands are made of, one component a file. A style sheet of its own, in style/, has its name; some
+//! need none, or share another's.
 
 mod actions;
 mod announcer;

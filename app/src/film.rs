@@ -1,12 +1,14 @@
 //! A request's events as a film: which moment is shown at which place of the film.
 //!
 //! Pure. The film runs as fast as the events came, only that the pause after an attempt that had ended,
-//! which may last for days, is cut short.
+//! which may last for days, is cut short, and that each event is seen, if others came in the same instant.
 
 use crate::api::StageEvent;
 
 /// How long a pause between two attempts is shown, in milliseconds.
 const PAUSE_SHOWN_MS: u64 = 3_000;
+/// How long an event is shown at least: to be seen, and to be gone to.
+const SHOWN_MIN_MS: u64 = 100;
 /// How long the end is shown.
 const END_MS: u64 = 1_000;
 /// The finest step of the scrubber, and in how many steps at most it goes through the film.
@@ -51,6 +53,7 @@ impl Film {
             let lasted_ms = next.map_or(END_MS, |ms| u64::try_from(ms).unwrap_or(0));
             let is_pause = event.progress.status.has_ended();
             let shown_ms = if is_pause { lasted_ms.min(PAUSE_SHOWN_MS) } else { lasted_ms };
+            let shown_ms = shown_ms.max(SHOWN_MIN_MS);
             cuts.push(Cut { begins_ms, shown_ms, lasted_ms, at_ms });
             begins_ms += shown_ms;
         }
@@ -74,7 +77,6 @@ impl Film {
 
     /// What is seen at a place.
     pub(crate) fn at(&self, place_ms: u64) -> Scene {
-        // Of several events at one moment the last one is seen.
         let later = self.cuts.partition_point(|cut| cut.begins_ms <= place_ms);
         let index = later.saturating_sub(1);
         let Some(cut) = self.cuts.get(index) else { return Scene { index: 0, now_ms: 0 } };
@@ -126,24 +128,25 @@ mod tests {
         let film = film();
         assert_eq!(seen(&film, 0), (0, 0));
         assert_eq!(seen(&film, 799), (0, 799));
-        assert_eq!(seen(&film, 800), (2, 800), "of two at one moment the last");
-        assert_eq!(seen(&film, 5_800), (2, 5_800));
+        assert_eq!(seen(&film, 800), (1, 800), "of two at one moment each is seen");
+        assert_eq!(seen(&film, 900), (2, 800));
+        assert_eq!(seen(&film, 5_900), (2, 5_800));
     }
 
     #[test]
     fn a_pause_between_attempts_is_cut_short() {
         let film = film();
-        assert_eq!(seen(&film, 10_800), (3, 10_800));
-        assert_eq!(seen(&film, 12_300), (3, 10_800 + 1_800_000), "half of it");
-        assert_eq!(seen(&film, 13_800), (4, 3_610_800));
-        assert_eq!(film.length_ms(), 10_800 + 3_000 + 10_000 + 1_000);
+        assert_eq!(seen(&film, 10_900), (3, 10_800));
+        assert_eq!(seen(&film, 12_400), (3, 10_800 + 1_800_000), "half of it");
+        assert_eq!(seen(&film, 13_900), (4, 3_610_800));
+        assert_eq!(film.length_ms(), 10_900 + 3_000 + 10_000 + 1_000);
     }
 
     #[test]
     fn beyond_the_end_the_end_is_seen() {
         let film = film();
         assert_eq!(seen(&film, u64::MAX), (5, 3_621_800));
-        assert_eq!(film.begin_of(4), 13_800);
+        assert_eq!(film.begin_of(4), 13_900);
         assert_eq!(film.step_ms(), 124);
         assert_eq!(Film::new(&[]).at(7), Scene { index: 0, now_ms: 0 });
     }

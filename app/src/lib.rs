@@ -1,7 +1,7 @@
 //! The Stagewatch page: the wire types that it shares with the server, and the Leptos components.
 //!
 //! Built twice: with `ssr` into the server, with `hydrate` into the WebAssembly that the browser loads.
-//! Three things hold:
+//! Four things hold:
 //!
 //! - only what moves is hydrated: the pages are the server's, and hold islands (`#[island]`) that the
 //!   browser takes over, so the download has no router and no page in it;

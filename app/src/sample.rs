@@ -1,4 +1,4 @@
-//! A progress for tests: the one of the wire format's documentation, in the middle of its third stage.
+//! A progress for tests, as the server sends it: in the middle of its third stage.
 
 use chrono::{DateTime, TimeDelta};
 use serde_json::json;

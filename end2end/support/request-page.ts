@@ -40,17 +40,19 @@ export class RequestPage {
     await this.page.goto(`/requests/${id}`);
   }
 
-  /**
-   * Cancels by the page's buttons. Without JavaScript the page loads itself again every few seconds,
-   * which closes the question.
-   */
+  /** Cancels by the page's buttons. Without JavaScript the question has an address of its own. */
   async cancel(): Promise<void> {
     const yes = this.page.getByRole('button', { name: 'Cancel the request' });
     await expect(async () => {
-      if (!(await yes.isVisible())) await this.page.locator('summary', { hasText: 'Cancel' }).click({ timeout: 2_000 });
+      if (!(await yes.isVisible())) await this.toQuestion.click({ timeout: 2_000 });
       await yes.click({ timeout: 2_000 });
     }).toPass();
     await this.page.locator('.request:not([data-status="provisioning"]):not([data-status="queued"])').waitFor();
+  }
+
+  /** What leads to the question before a cancellation. */
+  get toQuestion(): Locator {
+    return this.page.locator('summary, .to-question a').filter({ hasText: 'Cancel', visible: true });
   }
 
   step(stage: string): Locator {

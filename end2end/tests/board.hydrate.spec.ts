@@ -37,13 +37,13 @@ test('a new request comes in on top, and only if it is asked for', async ({
   const board = new BoardPage(page);
   await board.open(`?q=${vmName}`);
   await board.isLive();
-  await expect(page.getByText('No request is like that.')).toBeVisible();
+  await expect(page.getByText('No requests match.')).toBeVisible();
   await server.ask({ name: `${vmName}-1` });
   await expect(board.rows).toHaveCount(1);
   await server.ask({ name: `other-${vmName.slice(3)}` });
   await server.ask({ name: `${vmName}-2` });
   await expect(page.locator('.row-name')).toHaveText([`${vmName}-2`, `${vmName}-1`]);
-  await expect(page.getByText('No request is like that.')).toHaveCount(0);
+  await expect(page.getByText('No requests match.')).toHaveCount(0);
 });
 
 test('nothing moves under a person who reads', async ({ page, server, vmName }) => {

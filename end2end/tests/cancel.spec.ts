@@ -37,6 +37,18 @@ test('nothing is cancelled without a yes', async ({ watched, page, server, vmNam
   await expect(page.getByRole('group', { name: 'Actions' })).toHaveCount(0);
 });
 
+test('a question stays open, also where the page loads itself again', async ({ watched, page, server, vmName, javaScriptEnabled }) => {
+  const id = await server.ask({ name: vmName, template: 'demo-slow-clone' });
+  await watched.open(id);
+  const reloads = page.locator('meta[http-equiv="refresh"]');
+  await expect(reloads).toHaveCount(javaScriptEnabled === false ? 1 : 0);
+  await watched.toQuestion.click();
+  await expect(page.getByRole('button', { name: 'Cancel the request' })).toBeVisible();
+  await expect(reloads).toHaveCount(0);
+  await watched.cancel();
+  expect(await server.finished(id)).toBe('cancelled');
+});
+
 test('try again what was cancelled', async ({ watched, page, server, vmName, javaScriptEnabled }) => {
   const id = await server.ask({ name: vmName });
   await watched.open(id);

@@ -58,7 +58,7 @@ test('the list shows newest first and can be searched', async ({ page, server, v
   await expect(page.locator('.row-doing')).toHaveText(`Ready, ${vm.ipAddress}`);
   await page.getByLabel('Status').selectOption('Failed');
   await page.getByRole('button', { name: 'Show', exact: true }).click();
-  await expect(page.getByText('No request is like that.')).toBeVisible();
+  await expect(page.getByText('No requests match.')).toBeVisible();
   await page.getByRole('link', { name: 'Show all' }).click();
   await expect(page.locator('.row-name').first()).toHaveText(newer);
 });

@@ -26,7 +26,7 @@ test('the scrubber goes through every state, forwards and back', async ({ page, 
   const active = states.map((line) => line.split(' ').indexOf('active')).filter((index) => index >= 0);
   expect(active).toEqual([...active].sort());
   expect(active).toEqual(expect.arrayContaining([1, 2, 3, 4]));
-  await page.getByRole('button', { name: 'Event before' }).click();
+  await page.getByRole('button', { name: 'Previous event' }).click();
   await expect(watched.step('WAITING_FOR_NETWORK')).toHaveAttribute('data-state', 'active');
 });
 

@@ -42,7 +42,7 @@ const TAKE_ROWS: usize = 200;
 const NEWS_MAX: usize = 5_000;
 
 /// The events that a page of the board takes.
-const EVENT_NAMES: [&str; 13] = [
+const EVENT_NAMES: [&str; 12] = [
     "stage",
     "retry",
     "resumed",
@@ -52,7 +52,6 @@ const EVENT_NAMES: [&str; 13] = [
     "failed",
     "cancelled",
     "needs_attention",
-    "slow",
     "degraded",
     "reset",
     "ping",

@@ -4,6 +4,10 @@ use leptos::prelude::*;
 
 use crate::{viewer::Viewer, words::Words};
 
+/// How long the button says that it has.
+#[cfg(feature = "hydrate")]
+const SAID: std::time::Duration = std::time::Duration::from_secs(4);
+
 /// Copies a text. Only there where a browser can do it: the text beside it can always be selected.
 #[component]
 pub(crate) fn Copy(
@@ -30,6 +34,10 @@ pub(crate) fn Copy(
                 };
                 let Some(text) = text else { return };
                 is_copied.set(crate::browser::copy(&text).await);
+                let over = move || {
+                    is_copied.try_set(false);
+                };
+                set_timeout(over, SAID);
             });
         }
         #[cfg(not(feature = "hydrate"))]

@@ -40,9 +40,11 @@ fn story(
 ) -> impl IntoView + use<> {
     let has_ended = undone.is_some();
     let (reason, advice) = (words.told(&failure.reason), words.advice(failure));
+    // What is told as it came is in vCenter's and the server's language.
+    let language = (reason == failure.reason).then_some("en");
     view! {
         <section class="failure" aria-label=words.failure() data-code=failure.code.clone()>
-            <p class="failure-reason">{reason}</p>
+            <p class="failure-reason" lang=language>{reason}</p>
             <p class="failure-undone">
                 {undone.unwrap_or_else(|| words.being_undone().to_owned())}
             </p>

@@ -30,7 +30,11 @@ pub(crate) fn TellMe(
     #[cfg(feature = "hydrate")]
     Effect::new({
         let look = look.clone();
-        move |_| look()
+        // Again when it goes on after an end: the wish was forgotten when that was told.
+        move |_| {
+            is_coming.track();
+            look();
+        }
     });
     let toggle = move |_| {
         #[cfg(feature = "hydrate")]

@@ -19,7 +19,7 @@ pub(crate) fn TemplateChoice(
     /// What is wrong with the choice, if anything.
     error: Option<String>,
     /// How long VMs of each template usually take, by its name, where that is known.
-    usual: Vec<(String, Estimate)>,
+    usual: Vec<(String, Option<Estimate>)>,
     /// Called with the template that is chosen.
     #[prop(into)]
     on_choose: Callback<Template>,
@@ -41,7 +41,8 @@ pub(crate) fn TemplateChoice(
             ];
             let (name, guest) = (template.name.clone(), template.guest.clone());
             let known = usual.iter().find(|(of, _)| *of == name);
-            let usually = known.map(|(_, estimate)| words.usually_takes(estimate));
+            let known = known.and_then(|(_, estimate)| estimate.as_ref());
+            let usually = known.map(|estimate| words.usually_takes(estimate));
             view! {
                 <label class="choice">
                     <input

@@ -58,7 +58,7 @@ pub(crate) fn RequestForm(
         let usual = usual.clone();
         move || {
             let known = usual.iter().find(|(of, _)| *of == chosen.get());
-            words.foreseen(known.map(|(_, estimate)| estimate), ahead)
+            words.foreseen(known.map(|(_, estimate)| estimate.as_ref()), ahead)
         }
     };
     let limits = Limits::of(words, &site);

@@ -123,6 +123,8 @@ pub(crate) struct Keeper {
     is_crowded: bool,
     is_online: bool,
     is_out_of_reach: bool,
+    /// When the server refused a stream last: it was there then.
+    refused_ms: Option<f64>,
     /// When to ask for the progress next, and since when an answer is waited for.
     poll_at_ms: f64,
     polling_since_ms: Option<f64>,
@@ -144,6 +146,7 @@ impl Keeper {
             is_crowded: false,
             is_online: true,
             is_out_of_reach: false,
+            refused_ms: None,
             poll_at_ms: now_ms,
             polling_since_ms: None,
             polled_ms: None,
@@ -175,8 +178,10 @@ impl Keeper {
 
     /// To be asked about twice a second.
     pub(crate) fn tick(&mut self, now_ms: f64) -> Todo {
-        self.is_out_of_reach =
-            self.phase != Phase::Open && self.silent_ms(now_ms) > OFFLINE_AFTER_MS;
+        let is_long_ago = |at_ms: f64| now_ms - at_ms > OFFLINE_AFTER_MS;
+        self.is_out_of_reach = self.phase != Phase::Open
+            && is_long_ago(self.heard_ms)
+            && self.refused_ms.is_none_or(is_long_ago);
         if self.polled_ms.is_some_and(|at| now_ms - at > POLL_STALE_MS) {
             self.polled_ms = None;
         }
@@ -229,6 +234,9 @@ impl Keeper {
         }
         self.is_heir = false;
         self.failures = self.failures.saturating_add(1);
+        if is_refused {
+            self.refused_ms = Some(now_ms);
+        }
         let longest = if is_refused { PAUSE_REFUSED_MAX_MS } else { PAUSE_MS };
         let pause = if self.polled_ms.is_some() {
             STREAM_AGAIN_MS

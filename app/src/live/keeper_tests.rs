@@ -194,6 +194,17 @@ fn what_has_not_answered_for_a_minute_is_offline() {
 }
 
 #[test]
+fn a_server_that_refuses_is_not_offline() {
+    let mut keeper = live_at(0.0);
+    keeper.failed(1_000.0, false);
+    keeper.failed(50_000.0, true);
+    keeper.tick(100_000.0);
+    assert_eq!(keeper.link(), Link::Reconnecting);
+    keeper.tick(110_500.0);
+    assert_eq!(keeper.link(), Link::Offline);
+}
+
+#[test]
 fn waking_opens_at_once_what_is_not_known_to_be_alive() {
     let mut keeper = live_at(0.0);
     assert_eq!(keeper.wake(3_000.0), Todo::NOTHING);

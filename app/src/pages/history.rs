@@ -6,6 +6,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::with_data;
 use crate::{
+    api::{Request, Timestamp},
     islands::Moment,
     words::{HistoryRow, Words},
 };
@@ -15,6 +16,8 @@ struct Journal {
     name: String,
     page: String,
     rows: Vec<HistoryRow>,
+    /// Moments of another day than this one are shown with their date.
+    now_ms: i64,
 }
 
 /// Everything that was recorded of one request.
@@ -24,10 +27,12 @@ pub(crate) fn HistoryPage() -> impl IntoView {
     let words = Words::of_page();
     with_data(
         async move |backend| {
-            let request = backend.request(&id).await?.request;
+            let detail = backend.request(&id).await?;
+            let now_ms = detail.progress.server_time.map_or(0, Timestamp::epoch_ms);
             let items = backend.history(&id).await?;
             let rows = words.history_rows(items);
-            Ok(Journal { name: request.name, page: request.links.page, rows })
+            let Request { name, links, .. } = detail.request;
+            Ok(Journal { name, page: links.page, rows, now_ms })
         },
         |journal| view! { <Table journal/> },
     )
@@ -36,9 +41,7 @@ pub(crate) fn HistoryPage() -> impl IntoView {
 #[component]
 fn Table(journal: Journal) -> impl IntoView {
     let words = Words::of_page();
-    let Journal { name, page, rows } = journal;
-    // The newest is the reference: moments of its day are shown without their date.
-    let now_ms = rows.last().map_or(0, |row| row.at.epoch_ms());
+    let Journal { name, page, rows, now_ms } = journal;
     let row = move |row: HistoryRow| {
         let details = row.details.into_iter().map(|(name, value)| {
             view! { <div><dt>{name}</dt><dd>{value}</dd></div> }

@@ -129,8 +129,8 @@ fn Row(stage: StageTimes) -> impl IntoView {
     view! {
         <tr>
             <th scope="row">{words.stage_label(stage)}</th>
-            <td>{words.duration(all.median_ms)}</td>
-            <td>{words.range(&all)}</td>
+            <td data-title=words.usually_title()>{words.duration(all.median_ms)}</td>
+            <td data-title=words.eight_of_ten()>{words.range(&all)}</td>
             <td><Chart pieces=over_time/></td>
         </tr>
     }

@@ -6,6 +6,9 @@ use leptos_meta::Title;
 use super::set_status;
 use crate::{backend::PageError, words::Words};
 
+/// How often the page loads itself again without JavaScript while what is wrong may pass, in seconds.
+const RELOAD_HTML: &str = r#"<meta http-equiv="refresh" content="5">"#;
+
 /// Says what happened and what to do, with the right HTTP status.
 #[component]
 pub(crate) fn ProblemPage(
@@ -24,6 +27,7 @@ pub(crate) fn ProblemPage(
     view! {
         <Title text=words.page_title(title)/>
         <div class="problem" data-status=error.status>
+            {is_passing.then(|| view! { <noscript inner_html=RELOAD_HTML></noscript> })}
             <h1>{title}</h1>
             <p>{words.told(&error.detail)}</p>
             <p class="actions">

@@ -6,7 +6,6 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::with_data;
 use crate::{
-    api::Timestamp,
     backend::ReplayDetail,
     islands::{Moment, Replay},
     words::Words,
@@ -30,8 +29,8 @@ pub(crate) fn ReplayPage() -> impl IntoView {
 #[component]
 fn Film(detail: ReplayDetail, first: usize) -> impl IntoView {
     let words = Words::of_page();
-    let ReplayDetail { request, events } = detail;
-    let now_ms = events.last().map_or(0, |event| Timestamp::epoch_ms(event.at));
+    let ReplayDetail { request, events, server_time } = detail;
+    let now_ms = server_time.epoch_ms();
     let path = format!("{}/replay", request.links.page);
     let chapters = events.iter().enumerate().map(|(index, event)| {
         view! {

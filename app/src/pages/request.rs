@@ -2,11 +2,11 @@
 
 use leptos::{prelude::*, tachys::reactive_graph::OwnedView};
 use leptos_meta::{Link, Title};
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::with_data;
 use crate::{
-    api::Timestamp,
+    api::{Status, Timestamp},
     backend::RequestDetail,
     icon::{self, ICON_ID},
     islands::Watched,
@@ -16,10 +16,15 @@ use crate::{
 /// How often the page loads itself again without JavaScript, in seconds.
 const RELOAD_HTML: &str = r#"<meta http-equiv="refresh" content="5">"#;
 
+/// Without JavaScript a question would be gone with the next load: it has an address of its own, at
+/// which the page stands still.
+const ASKS: &str = "asks";
+
 /// One request, watched while its VM is built.
 #[component]
 pub(crate) fn RequestPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let asks = use_query_map().with_untracked(|query| query.get(ASKS).is_some());
     let words = Words::of_page();
     with_data(
         async move |backend| backend.request(&id).await,
@@ -28,7 +33,15 @@ pub(crate) fn RequestPage() -> impl IntoView {
             let now_ms = progress.server_time.map_or(0, Timestamp::epoch_ms);
             let title = words.document_title(progress, &detail.request.name, now_ms, now_ms);
             let icon = icon::icon(progress, now_ms).address();
-            let runs = !detail.progress.status.has_ended();
+            let runs = !progress.status.has_ended();
+            let can_be_cancelled = matches!(progress.status, Status::Queued | Status::Provisioning);
+            let to_question = (can_be_cancelled && !asks).then(|| {
+                let label = words.cancel();
+                let link = format!(
+                    r#"<p class="to-question"><a class="button" data-kind="quiet" href="?{ASKS}=">{label}...</a></p>"#
+                );
+                view! { <noscript inner_html=link></noscript> }
+            });
             view! {
                 <Title text=title/>
                 // After the icon of all pages, and so before it: of several the last one counts. It is
@@ -36,8 +49,9 @@ pub(crate) fn RequestPage() -> impl IntoView {
                 {OwnedView::new(view! {
                     <Link rel="icon" type_="image/svg+xml" id=ICON_ID href=icon/>
                 })}
-                {runs.then(|| view! { <noscript inner_html=RELOAD_HTML></noscript> })}
-                <Watched detail/>
+                {(runs && !asks).then(|| view! { <noscript inner_html=RELOAD_HTML></noscript> })}
+                <Watched detail asks/>
+                {to_question}
             }
         },
     )

@@ -66,7 +66,7 @@ fn german_says_how_long_still() {
         basis: Basis::Template,
         late: None,
     };
-    assert_eq!(DE.foreseen(Some(&usual), 2), "Meist etwa 3–5 Minuten, 2 vor Ihnen");
+    assert_eq!(DE.foreseen(Some(Some(&usual)), 2), "Meist etwa 3–5 Minuten, 2 vor Ihnen");
 }
 
 #[test]

@@ -19,7 +19,7 @@ impl Words {
         match requests {
             1 => say!(
                 self,
-                "{estimates} of the last 1 finished request",
+                "{estimates} of the last finished request",
                 "{estimates} der letzten abgeschlossenen Anforderung"
             ),
             many => say!(

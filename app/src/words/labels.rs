@@ -73,7 +73,7 @@ labels! {
     /// A step that was undone, and the list of them.
     undone: "Undone", "Zurückgenommen";
     /// A step that could not be.
-    not_undone: "Could not be undone", "Nicht zurücknehmbar";
+    not_undone: "Could not be undone", "Konnte nicht zurückgenommen werden";
     /// The button that asks to be told.
     tell_me: "Tell me when it is ready", "Benachrichtigen, wenn bereit";
     /// The same button once that is so.
@@ -137,7 +137,7 @@ labels! {
     /// Stops it.
     film_pause: "Pause", "Anhalten";
     /// One event back.
-    film_back: "Event before", "Zurück";
+    film_back: "Previous event", "Zurück";
     /// One event on.
     film_on: "Next event", "Weiter";
     /// What the page is for.
@@ -155,7 +155,7 @@ labels! {
     /// The same beside other ways, where there is little room.
     new_request_briefly: "New request", "Neu";
     /// An empty list that is filtered.
-    no_request_like_that: "No request is like that.", "Keine Anforderung passt dazu.";
+    no_request_like_that: "No requests match.", "Keine Anforderung passt dazu.";
     /// The numbers of the list.
     how_many: "How many there are", "Wie viele es gibt";
     /// Whatever it is.
@@ -219,11 +219,11 @@ labels! {
         "A network of vCenter; empty for the template's.",
         "Ein Netzwerk aus vCenter; leer für das der Vorlage.";
     /// What may be typed.
-    fixed_address_hint: "As 10.20.30.40/24; empty for DHCP.", "Wie 10.20.30.40/24; leer für DHCP.";
+    fixed_address_hint: "For example 10.20.30.40/24; empty for DHCP.", "Zum Beispiel 10.20.30.40/24; leer für DHCP.";
     /// What may be typed.
     gateway_hint:
-        "As 10.20.30.1; only with a fixed address.",
-        "Wie 10.20.30.1; nur mit fester Adresse.";
+        "For example 10.20.30.1; only with a fixed address.",
+        "Zum Beispiel 10.20.30.1; nur mit fester Adresse.";
     /// While it is sent.
     asking: "Asking...", "Wird angefordert...";
     /// Sends it.
@@ -251,7 +251,7 @@ labels! {
     /// What it means.
     nothing_here:
         "There is nothing at this address. It may have been mistyped.",
-        "Unter dieser Adresse gibt es nichts. Vielleicht ist sie vertippt.";
+        "Unter dieser Adresse gibt es nichts. Vielleicht ein Tippfehler.";
     /// There is no such thing.
     not_found: "Not found", "Nicht gefunden";
     /// It cannot be had just now.

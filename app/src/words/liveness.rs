@@ -39,7 +39,7 @@ impl Words {
             (Link::Polling, None) => say!(
                 self,
                 "Checking every 3 s, event {seq}, {ago} ago",
-                "Fragt alle 3 s, Ereignis {seq}, vor {ago}"
+                "Fragt alle 3 s nach, Ereignis {seq}, vor {ago}"
             ),
             (Link::Ended, _) => match ended_at {
                 Some(at) => say!(self, "Ended {at}", "Beendet {at}"),
@@ -66,7 +66,7 @@ impl Words {
             (Link::Live | Link::Polling, Some(_)) => self.but(self.connected(), degraded),
             (Link::Live, None) => say!(self, "Live, {ago} ago", "Live, vor {ago}"),
             (Link::Polling, None) => {
-                say!(self, "Checking every 3 s, {ago} ago", "Fragt alle 3 s, vor {ago}")
+                say!(self, "Checking every 3 s, {ago} ago", "Fragt alle 3 s nach, vor {ago}")
             }
         }
     }

@@ -56,6 +56,10 @@ const KNOWN: &[(&str, &str)] = &[
         "eine andere laufende Anforderung hat diesen Namen",
     ),
     ("a VM in vCenter's folder has this name", "eine VM im Ordner von vCenter hat diesen Namen"),
+    (
+        "what stands in this form now has not been asked for; send it again to ask for another VM",
+        "was jetzt im Formular steht, ist noch nicht angefordert; senden Sie es noch einmal für eine weitere VM",
+    ),
     // Why a page cannot be shown.
     (
         "the database is not answering; try again in a moment",

@@ -24,16 +24,15 @@ impl Words {
         }
     }
 
-    /// How long it usually takes and how many are before it: `Usually about 1–2 minutes, 2 ahead of you`.
-    pub(crate) fn foreseen(self, usual: Option<&Estimate>, ahead: u32) -> String {
-        let usual = match usual {
+    /// How long it usually takes, as far as that could be found out, and how many are before it:
+    /// `Usually about 1–2 minutes, 2 ahead of you`.
+    pub(crate) fn foreseen(self, usual: Option<Option<&Estimate>>, ahead: u32) -> String {
+        let usual = usual.map(|estimate| match estimate {
             Some(estimate) => capitalised(&self.usually_takes(estimate)),
             None => self.no_estimate_yet().to_owned(),
-        };
-        match ahead {
-            0 => usual,
-            ahead => say!(self, "{usual}, {ahead} ahead of you", "{usual}, {ahead} vor Ihnen"),
-        }
+        });
+        let ahead = (ahead > 0).then(|| say!(self, "{ahead} ahead of you", "{ahead} vor Ihnen"));
+        [usual, ahead].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
     /// Said where there is nothing to learn from.
@@ -81,12 +80,15 @@ mod tests {
     #[test]
     fn before_it_is_asked_for_it_says_how_long_and_behind_how_many() {
         let usual = estimate(185_000, 290_000, Basis::Template);
-        assert_eq!(EN.foreseen(Some(&usual), 2), "Usually about 3–5 minutes, 2 ahead of you");
-        assert_eq!(EN.foreseen(Some(&usual), 0), "Usually about 3–5 minutes");
+        assert_eq!(EN.foreseen(Some(Some(&usual)), 2), "Usually about 3–5 minutes, 2 ahead of you");
+        assert_eq!(EN.foreseen(Some(Some(&usual)), 0), "Usually about 3–5 minutes");
         let of_others = estimate(40_000, 40_000, Basis::All);
         assert_eq!(EN.usually_takes(&of_others), "usually about 40 s, as other templates");
         let none = "No estimate yet: nobody has built this template before";
-        assert_eq!(EN.foreseen(None, 0), none);
+        assert_eq!(EN.foreseen(Some(None), 0), none);
+        // What could not be found out is not said to be new.
+        assert_eq!(EN.foreseen(None, 2), "2 ahead of you");
+        assert_eq!(EN.foreseen(None, 0), "");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::api::{self, FieldError};
+use app::api;
 use app::backend::{
     Backend, BoardPage, Draft, Insights, ListQuery, NewRequestForm, PageError, ReplayDetail,
     RequestDetail, Site,
@@ -10,29 +10,30 @@ use app::backend::{
 use async_trait::async_trait;
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list};
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::error::ApiError;
 use super::guard::Asking;
 use super::query::LIMIT_MAX;
 use super::requests::request_id;
-use super::{AppState, body, convert, in_time};
-use crate::application::requests::{Accepted, ChangeError, RequestError};
+use super::{AppState, convert, in_time};
+use crate::application::requests::ChangeError;
 use crate::domain::ids::{Owner, RequestId, Viewer};
-use crate::domain::ports::progress::{RequestFilter, RequestRow};
-use crate::domain::spec::{MEMORY_STEP_MIB, RawNetwork, RawSpec};
+use crate::domain::ports::progress::RequestFilter;
+use crate::domain::spec::MEMORY_STEP_MIB;
 
 mod board;
 mod finished;
 mod foresee;
+mod form;
 mod report;
+
+use form::{KEY_REUSED, check, draft_of, form_address};
 
 pub use finished::MachineLinks;
 
@@ -41,13 +42,6 @@ const LIST_ROWS: u32 = 50;
 
 /// The newest events of a request that its replay shows: each comes with the whole progress, some 3 KiB.
 const REPLAY_EVENTS_MAX: usize = 200;
-
-/// The longest field of the form that is typed back, in characters: it goes into an address, and no
-/// valid value is longer.
-const FIELD_CHARS_MAX: usize = 200;
-
-/// The longest key of a form: ours is a UUID. A longer one is nobody's, and counts as none.
-const FORM_KEY_CHARS_MAX: usize = 64;
 
 /// The routes of all pages, and of the form.
 pub fn routes(state: &AppState, options: &LeptosOptions) -> Router<AppState> {
@@ -62,7 +56,7 @@ pub fn routes(state: &AppState, options: &LeptosOptions) -> Router<AppState> {
         app::shell(error_options.clone())
     });
     Router::new()
-        .route("/requests", get(async || Redirect::temporary("/")).post(submit))
+        .route("/requests", get(async || Redirect::temporary("/")).post(form::submit))
         .route("/ui/board", get(board::rows))
         .route("/ui/board/rows", get(board::those))
         .route("/ui/name", get(foresee::name))
@@ -135,6 +129,7 @@ impl Backend for PageBackend {
                 .skip(skipped)
                 .map(|(timeline, event)| convert::stage_event(timeline, event))
                 .collect(),
+            server_time: self.state.query.clock().into(),
         })
     }
 
@@ -173,7 +168,8 @@ impl Backend for PageBackend {
         // What was typed is well, and was not taken all the same.
         if draft.tried && errors.is_empty() && problem.is_none() {
             let outage = self.state.query.journal_outage().map(ApiError::database_cannot);
-            problem = outage.map(|error| error.detail().to_owned());
+            let outage = outage.map(|error| error.detail().to_owned());
+            problem = outage.or_else(|| draft.key.is_empty().then(|| KEY_REUSED.to_owned()));
         }
         if draft.key.is_empty() {
             draft.key = Uuid::now_v7().to_string();
@@ -204,49 +200,6 @@ impl AppState {
     fn ready_or_503(&self) -> Result<(), ApiError> {
         if self.is_ready() { Ok(()) } else { Err(ApiError::database_away()) }
     }
-}
-
-/// What was typed, as a wish; numbers that are none are wrong fields.
-fn read_draft(draft: &Draft) -> (RawSpec, Vec<FieldError>) {
-    let mut errors = Vec::new();
-    let mut number = |field: &str, text: &str| {
-        text.trim().parse().unwrap_or_else(|_| {
-            let message = "must be a whole number".to_owned();
-            errors.push(FieldError { field: field.to_owned(), message });
-            0
-        })
-    };
-    let (cpus, memory_mib) = (number("cpus", &draft.cpus), number("memoryMib", &draft.memory_mib));
-    let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    let network = RawNetwork {
-        name: given(&draft.network_name),
-        ip_address: given(&draft.ip_address),
-        gateway: given(&draft.gateway),
-    };
-    let any = network.name.is_some() || network.ip_address.is_some() || network.gateway.is_some();
-    let raw = RawSpec {
-        name: draft.name.trim().to_owned(),
-        template: draft.template.clone(),
-        cpus,
-        memory_mib,
-        network: any.then_some(network),
-    };
-    (raw, errors)
-}
-
-/// Everything that is wrong with a draft, whether it could be read or not.
-async fn check(state: &AppState, draft: &Draft) -> Result<(), ApiError> {
-    let (raw, mut errors) = read_draft(draft);
-    let checked = in_time(state.requests.check(&raw)).await?;
-    if errors.is_empty() {
-        return checked.map_err(ApiError::from);
-    }
-    if let Err(error) = checked {
-        let fresh = |wrong: &&FieldError| !errors.iter().any(|error| error.field == wrong.field);
-        let more: Vec<_> = ApiError::from(error).errors().iter().filter(fresh).cloned().collect();
-        errors.extend(more);
-    }
-    Err(ApiError::invalid(errors))
 }
 
 /// `POST /requests/{id}/cancel`: a button of the request's page. Answers 303 to that page.
@@ -284,22 +237,6 @@ async fn retry(
     }
 }
 
-/// The form filled with what was asked for.
-fn draft_of(row: &RequestRow) -> Draft {
-    let request = convert::request(row);
-    let network = request.network.unwrap_or_default();
-    Draft {
-        name: request.name,
-        template: request.template,
-        cpus: request.cpus.to_string(),
-        memory_mib: request.memory_mib.to_string(),
-        network_name: network.name.unwrap_or_default(),
-        ip_address: network.ip_address.unwrap_or_default(),
-        gateway: network.gateway.unwrap_or_default(),
-        ..Draft::default()
-    }
-}
-
 /// What is not possible any more shows on the page: it has ended meanwhile, or goes on already.
 fn back_to_page(id: RequestId, changed: Result<Result<(), ChangeError>, ApiError>) -> Response {
     match changed {
@@ -319,78 +256,6 @@ fn told_by_page(id: RequestId, error: &ApiError) -> Response {
     } else {
         plain(error)
     }
-}
-
-/// `POST /requests`: the form. Always answers 303: to the request, or back to the form with what was
-/// typed, which then says what is wrong, an outage too.
-async fn submit(
-    State(state): State<AppState>,
-    Asking(viewer): Asking,
-    request: Request,
-) -> Result<Response, Response> {
-    let draft = read_form(request).await.map_err(|error| plain(&error))?;
-    let (raw, errors) = read_draft(&draft);
-    let key = Some(draft.key.clone()).filter(|key| (1..=FORM_KEY_CHARS_MAX).contains(&key.len()));
-    let accepted = if errors.is_empty() {
-        in_time(state.requests.accept(&viewer, &raw, key)).await
-    } else {
-        Ok(Err(RequestError::Invalid(Vec::new())))
-    };
-    Ok(match accepted {
-        Ok(Ok(Accepted::New(id) | Accepted::Existing(id))) => {
-            Redirect::to(&convert::links(id).page).into_response()
-        }
-        Ok(Err(RequestError::KeyReused)) => {
-            // The form was changed and sent again after it had made a VM: that is another wish.
-            let fresh = Draft { key: String::new(), ..draft };
-            Redirect::to(&form_address(&fresh)).into_response()
-        }
-        Ok(Err(_)) | Err(_) => Redirect::to(&form_address(&draft)).into_response(),
-    })
-}
-
-async fn read_form(request: Request) -> Result<Draft, ApiError> {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    if !kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
-        let (status, detail) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "this address takes a form");
-        return Err(ApiError::new(status, "unsupported-media-type", "Not a form", detail));
-    }
-    let body = body::bytes(request.into_body()).await?;
-    let mut draft = Draft::default();
-    for (key, value) in form_urlencoded::parse(&body) {
-        let value: String = value.chars().take(FIELD_CHARS_MAX).collect();
-        match key.as_ref() {
-            "name" => draft.name = value,
-            "template" => draft.template = value,
-            "cpus" => draft.cpus = value,
-            "memoryMib" => draft.memory_mib = value,
-            "networkName" => draft.network_name = value,
-            "ipAddress" => draft.ip_address = value,
-            "gateway" => draft.gateway = value,
-            "key" => draft.key = value,
-            _ => {}
-        }
-    }
-    Ok(draft)
-}
-
-/// The form's address with what was typed, so that it comes back with its errors.
-fn form_address(draft: &Draft) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    for (key, value) in [
-        ("name", &draft.name),
-        ("template", &draft.template),
-        ("cpus", &draft.cpus),
-        ("memoryMib", &draft.memory_mib),
-        ("networkName", &draft.network_name),
-        ("ipAddress", &draft.ip_address),
-        ("gateway", &draft.gateway),
-        ("key", &draft.key),
-    ] {
-        query.append_pair(key, value);
-    }
-    query.append_pair("tried", "true");
-    format!("/requests/new?{}", query.finish())
 }
 
 fn plain(error: &ApiError) -> Response {

@@ -56,9 +56,8 @@ async fn look(
     foresight.ahead = query.waiting().await?;
     let begun = Instant::now();
     for template in templates.iter().take(TEMPLATES_MAX) {
-        if let Some(estimate) = query.foresee(template).await?.estimate {
-            foresight.usual.push((template.name.clone(), convert::estimate(&estimate)));
-        }
+        let estimate = query.foresee(template).await?.estimate;
+        foresight.usual.push((template.name.clone(), estimate.as_ref().map(convert::estimate)));
         if begun.elapsed() > FORESIGHT_MAX {
             break;
         }
