@@ -13,7 +13,7 @@ run: ## install what is missing, build, and serve http://127.0.0.1:3000 with a s
 run-vcsim: ## the same against govmomi's vCenter simulator, over SOAP
 	@scripts/run vcsim
 
-demo: ## the same with a dozen VMs in every state, in a data folder that is removed at the end
+demo: ## the same with a dozen VMs in every state but "needs attention", in a data folder that is removed at the end
 	@scripts/run demo
 
 dev: ## serve, and build and restart whenever a source file changes
@@ -22,7 +22,7 @@ dev: ## serve, and build and restart whenever a source file changes
 test: ## run all tests: Rust, scripts, and the page in Chromium
 	@scripts/test
 
-soak: ## kill everything at random for MINUTES=20, SEED=... for the same again, and count what is lost
+soak: ## kill servers, end backends and fail calls for MINUTES=20, SEED=... for the same again, and count what is lost
 	@scripts/soak
 
 check: ## format, lints, documentation, and the checked queries
@@ -37,7 +37,7 @@ sqlx: ## describe the checked queries anew, after a change of a query or a migra
 bench: ## measure a release build, as ratios to something in the same run
 	@scripts/bench
 
-release: ## build target/stagewatch-<version>.tar.gz: the server and its page
+release: ## build target/stagewatch-<version>-<machine>.tar.gz: the server and its page
 	@scripts/release
 
 clean: ## remove what was built and installed here (the data folder stays)

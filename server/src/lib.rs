@@ -2,7 +2,7 @@
 //! every stage to PostgreSQL, and streams each stage to everybody who watches.
 //!
 //! Data flows one way: [`http`] -> [`application`] -> [`domain`] <- [`infrastructure`]. Only
-//! [`bootstrap`] knows everybody; `tests/it/layering.rs` reads the `use` lines and holds this.
+//! [`bootstrap`] knows everybody; `tests/it/layering.rs` reads every path in the sources and holds this.
 #![forbid(unsafe_code)]
 
 pub mod application;

@@ -1,4 +1,5 @@
-//! Logs. Fields are dotted and shared by all modules: `request.id`, `http.path`, `duration_ms`.
+//! Logs. Fields that say what a line is about are dotted, and the same in all modules, as `request.id` and
+//! `http.path`; what else a line tells has a plain name, as `error` and `duration_ms`.
 //!
 //! A failure is logged once, where it is handled. Never logged: passwords, cookies, database addresses
 //! with their password, bodies of requests.

@@ -1,4 +1,4 @@
-//! Recording what happens: decide, foresee, tell, append, publish.
+//! Recording what happens: decide, foresee, tell, append, publish, ring the doorbell.
 //!
 //! Every write of the application goes through [`Journal::record`], so every event carries the estimate
 //! that was told with it, every read model follows in the same transaction, and every reader hears

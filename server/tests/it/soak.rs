@@ -1,7 +1,8 @@
-//! The soak: three servers on one PostgreSQL and one vCenter, all of which are killed, stopped, cut off
-//! and restarted at random while people ask for VMs and readers come and go. Afterwards every reader
-//! has seen every event once, in order, with the same bytes, and vCenter holds exactly the VMs that it
-//! should.
+//! The soak: three servers on one PostgreSQL and one vCenter. At random the servers are killed, ended and
+//! frozen, and come back; backends of PostgreSQL are ended, and calls to vCenter fail or get lost. PostgreSQL
+//! and vCenter themselves run on. Meanwhile people ask for VMs, and readers come and go. Afterwards every
+//! reader has seen every event once, in order, with the same bytes, and vCenter holds exactly the VMs that
+//! it should.
 //!
 //! It is short among the other tests; `make soak` lets it run for as long as one likes (`STAGEWATCH_SOAK_MINUTES`).
 //! What is done is a function of the seed, which is printed and can be given as `STAGEWATCH_SOAK_SEED`;

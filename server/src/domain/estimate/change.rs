@@ -2,7 +2,8 @@
 //!
 //! A template that was rebuilt or a datastore that became slow makes what was before it misleading.
 //! For every place between two runs it is asked how much better the durations are explained by two
-//! levels than by one; a run weighs as much as it is likely that nothing has changed since.
+//! levels than by one; a run weighs as much as it is likely that nothing has changed since. Where
+//! nothing has, each still weighs slightly less than the next newer one.
 
 /// How likely a change is between one run and the next, before anything is known.
 const CHANGE_LIKELY: f64 = 0.01;
