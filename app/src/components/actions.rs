@@ -16,8 +16,6 @@ pub(crate) fn Actions(
     watch: Watch,
     /// The path of its page.
     page: String,
-    /// Whether to show the questions at once.
-    asks: bool,
 ) -> impl IntoView {
     // Drawn anew only when they change, so that a question stays open while the request goes on.
     let buttons = watch.memo(buttons);
@@ -25,8 +23,7 @@ pub(crate) fn Actions(
     move || {
         buttons.with(|buttons| {
             (!buttons.is_empty()).then(|| {
-                let forms =
-                    buttons.iter().map(|button| form(*button, &page, asks, words)).collect_view();
+                let forms = buttons.iter().map(|button| form(*button, &page, words)).collect_view();
                 view! { <div class="actions" role="group" aria-label=words.actions()>{forms}</div> }
             })
         })
@@ -79,7 +76,7 @@ fn buttons(progress: &Progress) -> Vec<Button> {
     }
 }
 
-fn form(button: Button, page: &str, asks: bool, words: Words) -> impl IntoView + use<> {
+fn form(button: Button, page: &str, words: Words) -> impl IntoView + use<> {
     let Button { wish, label, question } = button;
     let (label, action) = (label(words), format!("{page}/{wish}"));
     match question {
@@ -90,7 +87,7 @@ fn form(button: Button, page: &str, asks: bool, words: Words) -> impl IntoView +
         }
         .into_any(),
         Some((question, yes)) => view! {
-            <details class="confirm" open=asks>
+            <details class="confirm">
                 <summary class="button" data-kind="quiet">{label}"..."</summary>
                 <form class="confirm-form" method="post" action=action>
                     <p>{question(words)}</p>

@@ -21,8 +21,6 @@ use crate::{browser, icon};
 pub(crate) fn Watched(
     /// What the server knew when it rendered the page.
     detail: RequestDetail,
-    /// Whether a person is about to do something that cannot be taken back, and is asked.
-    asks: bool,
 ) -> impl IntoView {
     let watch = Watch::new(&detail);
     let words = watch.words;
@@ -58,7 +56,7 @@ pub(crate) fn Watched(
             </section>
             <div class="request-acts">
                 <TellMe watch request=this/>
-                <Actions watch page asks/>
+                <Actions watch page/>
             </div>
             <Timeline watch replay/>
             <Attempts watch/>

@@ -20,6 +20,22 @@ const RELOAD_HTML: &str = r#"<meta http-equiv="refresh" content="5">"#;
 /// which the page stands still.
 const ASKS: &str = "asks";
 
+/// For those without JavaScript: the way to the question before a cancellation, or the question.
+fn question(words: Words, page: &str, asks: bool) -> String {
+    if !asks {
+        let label = words.cancel();
+        return format!(
+            r#"<p class="to-question"><a class="button" data-kind="quiet" href="?{ASKS}=">{label}...</a></p>"#
+        );
+    }
+    let (question, yes, no) = (words.cancel_question(), words.cancel_yes(), words.go_on_watching());
+    format!(
+        r#"<form class="confirm-form" method="post" action="{page}/cancel"><p>{question}</p>
+        <button class="button" data-kind="bad">{yes}</button>
+        <a class="button" data-kind="quiet" href="{page}">{no}</a></form>"#
+    )
+}
+
 /// One request, watched while its VM is built.
 #[component]
 pub(crate) fn RequestPage() -> impl IntoView {
@@ -35,12 +51,9 @@ pub(crate) fn RequestPage() -> impl IntoView {
             let icon = icon::icon(progress, now_ms).address();
             let runs = !progress.status.has_ended();
             let can_be_cancelled = matches!(progress.status, Status::Queued | Status::Provisioning);
-            let to_question = (can_be_cancelled && !asks).then(|| {
-                let label = words.cancel();
-                let link = format!(
-                    r#"<p class="to-question"><a class="button" data-kind="quiet" href="?{ASKS}=">{label}...</a></p>"#
-                );
-                view! { <noscript inner_html=link></noscript> }
+            let question = can_be_cancelled.then(|| {
+                let html = question(words, &detail.request.links.page, asks);
+                view! { <noscript inner_html=html></noscript> }
             });
             view! {
                 <Title text=title/>
@@ -50,8 +63,8 @@ pub(crate) fn RequestPage() -> impl IntoView {
                     <Link rel="icon" type_="image/svg+xml" id=ICON_ID href=icon/>
                 })}
                 {(runs && !asks).then(|| view! { <noscript inner_html=RELOAD_HTML></noscript> })}
-                <Watched detail asks/>
-                {to_question}
+                <Watched detail/>
+                {question}
             }
         },
     )

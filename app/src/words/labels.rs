@@ -52,6 +52,8 @@ labels! {
         "Was von der VM schon angelegt wurde, wird entfernt.";
     /// The answer that does it.
     cancel_yes: "Cancel the request", "Anforderung abbrechen";
+    /// The way back from a question, to the page that moves.
+    go_on_watching: "Go on watching", "Weiter zusehen";
     /// Removes what could not be undone.
     remove: "Remove what is left", "Rest entfernen";
     /// What is asked before.
