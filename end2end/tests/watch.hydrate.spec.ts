@@ -2,8 +2,8 @@
 import { expect, test } from '../support/fixtures.ts';
 import { LABELS, type Step } from '../support/request-page.ts';
 
-// Each stage lasts longer than loading a page does on a busy machine.
-test.use({ settings: { STAGEWATCH_SIMULATED_DELAY: '1500ms' } });
+// A busy machine loads the page before the last stage begins.
+test.use({ settings: { STAGEWATCH_SIMULATED_DELAY: '2500ms' } });
 
 test('each stage comes by itself, up to Ready with the address', async ({
   page,
@@ -45,9 +45,10 @@ test('each stage comes by itself, up to Ready with the address', async ({
   );
   const active = seen.states.map((states) => states.split(' ').indexOf('active'));
   const stages = active.filter((index) => index >= 0);
-  expect(stages.at(-1), seen.states.join('\n')).toBe(4);
-  expect(stages, 'stages only go forward').toEqual([...stages].sort());
-  expect(new Set(stages).size, 'each stage is seen').toBeGreaterThanOrEqual(4);
+  const first = stages[0] ?? 4;
+  expect(first, seen.states.join('\n')).toBeLessThan(4);
+  // Each that is still to come when the page is there is seen, and they only go forward.
+  expect(stages.filter((stage, index) => stage !== stages[index - 1])).toEqual([0, 1, 2, 3, 4].slice(first));
   expect(seen.titles.join("\n")).toMatch(new RegExp(`^5/6 Wait for network(, .+)? · ${vmName} · Stagewatch$`, "m"));
   expect(seen.spoken).toContain('Wait for network: in progress');
   await expect(page.locator('[data-announcer]')).toHaveText('Ready');
