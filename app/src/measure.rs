@@ -196,7 +196,9 @@ pub(crate) fn lanes(progress: &Progress) -> Vec<Lane> {
         let usually_ms = range.or_else(|| stage.typical_ms.map(|ms| (ms, ms)));
         let slow_beyond = match range {
             Some((_, high)) => Some(high.saturating_add(SLOW_BY_MS)),
-            None => stage.typical_ms.map(|ms| ms.saturating_mul(SLOW_TIMES).max(ms + SLOW_BY_MS)),
+            None => stage
+                .typical_ms
+                .map(|ms| ms.saturating_mul(SLOW_TIMES).max(ms.saturating_add(SLOW_BY_MS))),
         };
         Lane {
             label: stage.label.clone(),

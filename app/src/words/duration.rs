@@ -18,7 +18,7 @@ impl Words {
             let tenths = (ms + 50) / 100;
             return format!("{}{}{} s", tenths / 10, self.decimal_point(), tenths % 10);
         }
-        whole_seconds((ms + SECOND_MS / 2) / SECOND_MS)
+        whole_seconds(ms.saturating_add(SECOND_MS / 2) / SECOND_MS)
     }
 
     /// From one finished duration to another: `20–40 s`, `50 s – 1 min 10 s`.

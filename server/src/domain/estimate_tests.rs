@@ -243,3 +243,55 @@ proptest! {
         prop_assert!(ends.is_sorted_by(|earlier, later| earlier >= later), "{:?}", ends);
     }
 }
+
+/// What counts for nearly nothing any more, since the pace has changed since, must not set the scale.
+#[test]
+fn old_runs_that_lie_far_from_what_is_so_now_do_not_spoil_it() {
+    let cut = |template, ms| {
+        let one = broken_off(last_stage_only(1), Stage::WaitingForNetwork, ms);
+        Run { template, ..one }
+    };
+    let whole = |ms| Run { template: 1, ..last_stage_only(ms) };
+    let runs = [cut(1, 7_000), cut(0, 7_000), cut(1, 7_000), cut(0, 300), whole(403), whole(798)];
+    let learned = learned(runs);
+    let (low, high) = learned.usual_ms()[Stage::WaitingForNetwork.index()].unwrap();
+    assert!((500..10_000).contains(&low) && (7_000..60_000).contains(&high), "{low} {high}");
+    let told = told(&learned, Stage::WaitingForNetwork, 316);
+    assert!((1_000..30_000).contains(&told.remaining_ms), "{told:?}");
+    assert!((7_000..60_000).contains(&told.high_ms.unwrap()), "{told:?}");
+}
+
+/// However long a stage takes that has always taken the same, what is left is told in its proportion.
+#[test]
+fn what_is_left_stays_in_proportion_far_beyond_all() {
+    let learned = learned((0..20).map(|_| last_stage_only(500)));
+    for elapsed_ms in [5_000, 500_000, 50_000_000] {
+        let told = told(&learned, Stage::WaitingForNetwork, elapsed_ms);
+        assert!(told.remaining_ms <= elapsed_ms, "{elapsed_ms}: {told:?}");
+        assert!(told.high_ms.unwrap() <= 4 * elapsed_ms, "{elapsed_ms}: {told:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Nothing is told that is out of all proportion to what was ever seen, and to how long it takes now.
+    #[test]
+    fn what_is_told_is_in_proportion_to_what_was_seen(
+        seen in prop::collection::vec((0_u32..3, 0_u32..2, 0_u32..3, 20_u64..2_000), 2..20),
+        times in prop::sample::select(vec![1_u64, 100]),
+        elapsed in prop::sample::select(vec![1_u64, 500, 50_000, 5_000_000]),
+    ) {
+        let runs = seen.iter().map(|&(template, size, cut, ms)| {
+            // As far apart as a VM without an address and one that has it at once.
+            let ms = if cut == 0 { ms * times } else { ms };
+            let whole = Run { template, size, ..last_stage_only(ms) };
+            if cut == 0 { broken_off(whole, Stage::WaitingForNetwork, ms) } else { whole }
+        });
+        let told = learned(runs).tell(Position::In(Stage::WaitingForNetwork, elapsed));
+        let longest = seen.iter().map(|(_, _, _, ms)| ms * times).max().unwrap().max(elapsed);
+        if let Some(told) = told.estimate {
+            prop_assert!(told.high_ms.unwrap() <= 10_000 * longest, "{:?}", told);
+        }
+    }
+}

@@ -199,7 +199,7 @@ fn left(told: &Estimate) -> String {
             ("s", 30_000..) => 10,
             _ => 1,
         };
-    let high = high_ms.div_ceil(step).max(1) * step / unit_ms;
+    let high = high_ms.div_ceil(step).max(1).saturating_mul(step) / unit_ms;
     let low = (low_ms / step * step / unit_ms).max(1);
     if low >= high {
         format!("about {high} {unit} left")
@@ -271,6 +271,7 @@ mod tests {
             (0, 1, 1, "about 1 s left"),
             (0, 1_000, 300_000, "about 1-5 min left"),
             (3_700_000, 5_000_000, 6_900_000, "about 1-2 h left"),
+            (3_700_000, 5_000_000, u64::MAX, "about 1-5124095576030 h left"),
         ] {
             assert_eq!(left(&told(low, middle, high)), said);
         }

@@ -16,15 +16,18 @@ pub(super) struct Observed {
     pub(super) group: u32,
 }
 
-/// Less weight than this is what is left over by rounding.
-const NOTHING: f64 = 1e-9;
+/// Less weight than this is what is left over by rounding, or by a change long ago.
+const NOTHING: f64 = 1e-6;
 
 /// What lasted longer than everything else, and was not completed, is taken to have needed a third more:
 /// this as a logarithm.
 const BEYOND: f64 = 0.3;
 
 /// The same knowledge in completed durations only, in ascending order. The total weight stays.
+///
+/// What counts for nothing is not in it: far from all others it would set the scale for them.
 pub(super) fn completed(mut observed: Vec<Observed>) -> Vec<Observed> {
+    observed.retain(|one| one.weight > NOTHING);
     // At the same duration the completed ones come first: the censored one lasted longer.
     observed.sort_unstable_by(|a, b| {
         a.log.total_cmp(&b.log).then(a.censored.cmp(&b.censored)).then(a.group.cmp(&b.group))

@@ -9,6 +9,11 @@ const STEPS_BEYOND: usize = 32;
 /// How many widths of a kernel count.
 const REACH: f64 = 3.5;
 
+/// Beyond the table the logarithm of the likelihood falls by so much at least for each one of the
+/// duration's: what has taken longer than was ever thought of is more likely at its end than not before
+/// it has taken half as long again.
+const FALL_MIN: f64 = 2.0;
+
 /// Less than this is never.
 const NEVER: f64 = 1e-12;
 
@@ -73,23 +78,30 @@ impl Curve {
         if at == 0 {
             return 0.0;
         }
-        let (from, to) = self.segment(at);
-        let part = (log - self.logs[from]) / (self.logs[to] - self.logs[from]).max(1e-12);
-        (self.beyond[from] + part * (self.beyond[to] - self.beyond[from])).min(0.0)
+        let from = self.segment(at);
+        (self.beyond[from] + (log - self.logs[from]) * self.slope(from)).min(0.0)
     }
 
     /// The logarithm of the duration beyond which it lasts with this likelihood (its logarithm).
     pub(super) fn log_at(&self, beyond: f64) -> f64 {
         let at = self.beyond.partition_point(|known| *known >= beyond).max(1);
-        let (from, to) = self.segment(at);
-        let part = (beyond - self.beyond[from]) / (self.beyond[to] - self.beyond[from]).min(-1e-12);
-        self.logs[from] + part.max(0.0) * (self.logs[to] - self.logs[from])
+        let from = self.segment(at);
+        self.logs[from] + ((beyond - self.beyond[from]) / self.slope(from)).max(0.0)
     }
 
-    /// The two known places around place `at`; beyond the last one, the last two go on.
-    fn segment(&self, at: usize) -> (usize, usize) {
-        let to = at.min(self.logs.len() - 1);
-        (to - 1, to)
+    /// Where the piece of the table begins that ends at place `at`; beyond the last one, the last place.
+    fn segment(&self, at: usize) -> usize {
+        at.min(self.logs.len()) - 1
+    }
+
+    /// How steeply the table falls from this place on.
+    fn slope(&self, from: usize) -> f64 {
+        let last = self.logs.len() - 1;
+        // From the last place on it goes on as before it, but never levels out.
+        let at = from.min(last - 1);
+        let width = (self.logs[at + 1] - self.logs[at]).max(1e-12);
+        let fall = (self.beyond[at + 1] - self.beyond[at]) / width;
+        if from == last { fall.min(-FALL_MIN) } else { fall.min(-1e-12) }
     }
 }
 

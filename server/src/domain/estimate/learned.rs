@@ -167,7 +167,7 @@ impl Learned {
     /// From how many milliseconds on a stage is late; `None` where too little is known.
     pub fn late_from_ms(&self, stage: Stage) -> Option<u64> {
         let learned = self.stages.get(stage.index())?.as_ref()?;
-        (learned.runs >= LATE_RUNS_MIN).then_some(learned.up_to_ms + 1)
+        (learned.runs >= LATE_RUNS_MIN).then_some(learned.up_to_ms.saturating_add(1))
     }
 }
 

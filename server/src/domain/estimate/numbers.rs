@@ -35,14 +35,17 @@ pub(super) fn ms_as_f64(ms: u64) -> f64 {
     ms as f64
 }
 
-/// Rounded to whole milliseconds; what is below 0 or no number is 0.
+/// The longest time that is told, in milliseconds: a year. What would be longer is known no better.
+const LONGEST_MS: f64 = 31_536_000_000.0;
+
+/// Rounded to whole milliseconds, a year at most; what is below 0 or no number is 0.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a float to integer cast saturates, and makes 0 of what is no number"
 )]
 pub(super) fn whole_ms(ms: f64) -> u64 {
-    ms.round() as u64
+    ms.round().min(LONGEST_MS) as u64
 }
 
 /// The logarithm of a duration; what took no millisecond counts as one.

@@ -218,12 +218,10 @@ fn kernels(residuals: &[(f64, f64)], middle: f64, whole: f64) -> Vec<Kernel> {
     let variance =
         residuals.iter().map(|(log, weight)| weight * (log - mean).powi(2)).sum::<f64>() / weight;
     let smear = (SMEAR * runs.powf(SMEAR_EXPONENT)).min(1.0);
-    let flat = variance.sqrt() < 1e-6;
-    let (width, scale) = if flat {
-        (whole, 0.0)
-    } else {
-        (smear * whole, ((1.0 - smear * smear) / variance).sqrt() * whole)
-    };
+    // As wide as is believed: the runs are drawn together, but never apart (one that lies far from all
+    // others and counts for little would come to lie anywhere), and smeared over the rest.
+    let scale = (((1.0 - smear * smear) / variance).sqrt() * whole).min(1.0);
+    let width = (whole * whole - scale * scale * variance).max(0.0).sqrt();
     let seen = 1.0 / (1.0 + UNSEEN_RUNS / runs);
     let mut kernels: Vec<Kernel> = residuals
         .iter()
