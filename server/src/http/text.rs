@@ -174,7 +174,7 @@ fn clock(at: DateTime<Utc>) -> String {
 
 /// A duration as a person says it: `0.8 s`, `41 s`, `1 min 52 s`, `2 h 5 min`.
 fn duration(ms: u64) -> String {
-    let seconds = (ms + 500) / 1000;
+    let seconds = ms.saturating_add(500) / 1000;
     match seconds {
         0..10 => format!("{}.{} s", (ms + 50) / 1000, (ms + 50) % 1000 / 100),
         10..60 => format!("{seconds} s"),

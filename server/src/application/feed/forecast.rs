@@ -5,11 +5,13 @@
 //! against what was told less the time that has passed since, what has outlived it, and a stage that has
 //! become late.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 
 use super::{Announcement, Feed, SharedTopic, lock};
 use crate::application::patience::answered;
@@ -93,7 +95,12 @@ pub async fn run(
             // While PostgreSQL is away nothing new is told: what was told stands.
             let learned = repository.learned(vcenter.as_ref(), &timeline.spec);
             if let Ok(learned) = answered(learned).await {
-                tell(&feed, &shared, &timeline, &learned, clock.now());
+                let told = || tell(&feed, &shared, &timeline, &learned, clock.now());
+                // A defect here is no reason to end a server that builds VMs: it would come again with
+                // the next reader. What it leaves locked is whole at every step.
+                if catch_unwind(AssertUnwindSafe(told)).is_err() {
+                    error!(request.id = %timeline.request, "an estimate could not be told");
+                }
             }
         }
     }
