@@ -43,11 +43,12 @@ impl Program {
             .spawn()
             .expect("the server");
         let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
-        let mut line = String::new();
+        let (mut line, mut last) = (String::new(), String::new());
         let address = loop {
+            std::mem::swap(&mut line, &mut last);
             line.clear();
             let count = log.read_line(&mut line).expect("a log");
-            assert!(count > 0, "the server ended before it was ready");
+            assert!(count > 0, "the server ended before it was ready: {last}");
             let told =
                 line.split_once("http://").and_then(|(_, rest)| rest.split_once(" is ready"));
             if let Some((address, _)) = told {
