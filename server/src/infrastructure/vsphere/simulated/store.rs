@@ -105,7 +105,8 @@ impl Store {
 }
 
 fn write(folder: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
-    let temporary = folder.join(TEMPORARY_NAME);
+    // Of this process alone: another server in the same folder may be writing too.
+    let temporary = folder.join(format!("{TEMPORARY_NAME}-{}", std::process::id()));
     let mut file = File::create(&temporary)?;
     file.write_all(bytes)?;
     if synced {
