@@ -68,7 +68,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
           try {
             return await goto(...to);
           } catch (error) {
-            if (!String(error).includes('interrupted by another navigation')) throw error;
+            if (!/interrupted by another navigation|ERR_ABORTED/.test(String(error))) throw error;
             await page.waitForLoadState();
           }
         }
@@ -77,7 +77,8 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     await use(page);
   },
   newRequest: async ({ page }, use) => use(new NewRequestPage(page)),
-  watched: async ({ page }, use) => use(new RequestPage(page)),
+  watched: async ({ page, javaScriptEnabled }, use) =>
+    use(new RequestPage(page, javaScriptEnabled !== false)),
   vmName: async ({}, use, info) => {
     names += 1;
     await use(`vm-${info.workerIndex}-${names}`);

@@ -28,7 +28,8 @@ export class RequestPage {
   readonly failure: Locator;
   readonly slow: Locator;
 
-  constructor(private readonly page: Page) {
+  /** `hasScript`: whether JavaScript runs in the page. */
+  constructor(private readonly page: Page, private readonly hasScript = true) {
     this.answer = page.locator('.eta-answer');
     this.liveness = page.locator('.liveness-line');
     this.address = page.getByRole('region', { name: 'The VM' }).locator('.address');
@@ -50,6 +51,14 @@ export class RequestPage {
     await this.page.locator('.request:not([data-status="provisioning"]):not([data-status="queued"])').waitFor();
   }
 
+  /** Tries again by the page's button. Has happened when the page shows one attempt more. */
+  async tryAgain(): Promise<void> {
+    const earlier = this.page.locator('.attempt');
+    const before = await earlier.count();
+    await this.page.getByRole('button', { name: 'Try again' }).click();
+    await expect(earlier).toHaveCount(before + 1);
+  }
+
   /** What leads to the question before a cancellation. */
   get toQuestion(): Locator {
     return this.page.locator('summary, .to-question a').filter({ hasText: 'Cancel', visible: true });
@@ -64,11 +73,13 @@ export class RequestPage {
   }
 
   /**
-   * Waits until a stage has a state. Looks at every frame: an assertion looks again after a second at
-   * worst, and could miss a quick stage.
+   * Waits until a stage has a state. Looks at every frame where a script can: an assertion looks again
+   * after half a second, and could miss a quick stage.
    */
   async reaches(stage: string, state: string): Promise<void> {
-    await this.page.locator(`[data-stage="${stage}"][data-state="${state}"]`).waitFor();
+    const there = `[data-stage="${stage}"][data-state="${state}"]`;
+    if (this.hasScript) await this.page.waitForFunction((there) => document.querySelector(there) !== null, there);
+    else await this.page.locator(there).waitFor();
   }
 
   /** Waits until the stream moves the page. */

@@ -38,7 +38,7 @@ test('an earlier attempt keeps its stages, tries, reason and end', async ({ page
     await page.goto(`${server.origin}/requests/${id}`);
     // Its own tries are told while it is the newest attempt.
     await expect(page.getByRole('list', { name: 'Failed tries' }).getByRole('listitem')).toHaveCount(2);
-    await page.getByRole('button', { name: 'Try again' }).click();
+    await watched.tryAgain();
     expect(await server.finished(id)).toBe('ready');
     // Without JavaScript the page loads itself again until it has ended.
     await watched.reaches('READY', 'done');

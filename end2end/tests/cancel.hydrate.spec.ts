@@ -8,16 +8,15 @@ test('the page shows the undo as it comes, and then another attempt', async ({ w
   const id = await server.ask({ name: vmName });
   await watched.open(id);
   await watched.isLive();
-  await watched.reaches('CONFIGURING', 'active');
+  await watched.reaches('CLONING', 'done');
   await watched.cancel();
   await watched.reaches('CLONING', 'undone');
   await expect(page.getByRole('list', { name: 'Undone' })).toContainText('delete VM');
   await expect(page.locator('.chip')).toHaveText('Cancelled');
   await expect(watched.liveness).toHaveText(/^Ended/);
 
-  await page.getByRole('button', { name: 'Try again' }).click();
+  await watched.tryAgain();
   await expect(page.getByRole('region', { name: 'Earlier attempts' })).toContainText('Attempt 1: Cancelled');
-  await watched.reaches('CLONING', 'active');
   await watched.reaches('READY', 'done');
   await expect(watched.address).not.toBeEmpty();
 });

@@ -55,7 +55,7 @@ test('try again what was cancelled', async ({ watched, page, server, vmName, jav
   await watched.cancel();
   expect(await server.finished(id)).toBe('cancelled');
   await watched.open(id);
-  await page.getByRole('button', { name: 'Try again' }).click();
+  await watched.tryAgain();
   await expect(page).toHaveURL(new RegExp(`/requests/${id}$`));
   expect(await server.finished(id)).toBe('ready');
   await watched.open(id);
@@ -73,7 +73,7 @@ test('try again what failed keeps the reason of the first attempt', async ({ wat
   expect(await server.finished(id)).toBe('failed');
   await watched.open(id);
   const reason = (await watched.failure.locator('.failure-reason').textContent()) ?? '?';
-  await page.getByRole('button', { name: 'Try again' }).click();
+  await watched.tryAgain();
   expect(await server.finished(id)).toBe('failed');
   await watched.open(id);
   const earlier = page.getByRole('region', { name: 'Earlier attempts' });

@@ -1,8 +1,9 @@
 // How long still: learned from what finished before.
 import { expect, test } from '../support/fixtures.ts';
 
-// A server of its own, so that it has learned from these five runs only.
-test.use({ settings: { STAGEWATCH_SIMULATED_DELAY: '1500ms' } });
+// A server of its own, so that it has learned from these five runs only; slow enough for a page that is opened
+// late to see the second stage begin.
+test.use({ settings: { STAGEWATCH_SIMULATED_DELAY: '2500ms' } });
 
 interface Progress {
   stages: { stage: string; durationMs: number }[];

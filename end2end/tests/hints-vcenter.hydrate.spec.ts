@@ -46,7 +46,7 @@ test('percentages and hints move live, and the journal holds only stages', async
     await vcsim.slow('CloneVM_Task', 8_000);
     await vcsim.slow('ReconfigVM_Task', 4_000);
     await vcsim.slow('PowerOnVM_Task', 4_000);
-    await vcsim.withholdAddresses(2_000);
+    await vcsim.withholdAddresses(6_000);
     const id = await server.ask({ name: vmName, template: 'ubuntu-24.04' });
     await page.goto(`${server.origin}/requests/${id}`);
     await watched.isLive();

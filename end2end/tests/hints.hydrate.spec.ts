@@ -48,7 +48,7 @@ test('an earlier attempt keeps its times, its reason and the pause after it', as
   expect(await server.finished(id)).toBe('failed');
   await watched.open(id);
   await expect(page.getByRole('list', { name: 'Undone' }).getByRole('listitem').last()).toContainText('Nothing left behind');
-  await page.getByRole('button', { name: 'Try again' }).click();
+  await watched.tryAgain();
   const earlier = page.getByRole('region', { name: 'Earlier attempts' }).getByRole('listitem').first();
   await expect(earlier).toContainText('Attempt 1: Failed');
   await expect(earlier).toContainText(/took [\d.]+ s · tried again after \d+ s/);

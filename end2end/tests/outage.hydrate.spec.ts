@@ -7,7 +7,7 @@ test.use({ expectedErrors: [/net::ERR_/] });
 // Long enough that it still runs when the network is back.
 test.use({ settings: { STAGEWATCH_SIMULATED_DELAY: '8s' } });
 
-test('a cut network is said within 20 s, and its return within 3 s', async ({
+test('a cut network is said within 20 s, and its return', async ({
   page,
   watched,
   server,
@@ -29,7 +29,7 @@ test('a cut network is said within 20 s, and its return within 3 s', async ({
     await expect(arc).toHaveCSS('animation-play-state', 'paused');
 
     cable.mend();
-    await expect(watched.liveness).toHaveText(/^Live, event \d+, \d+ s ago$/, { timeout: 3_000 });
+    await expect(watched.liveness).toHaveText(/^Live, event \d+, \d+ s ago$/);
     const after = await watched.steps();
     for (const step of before.filter((step) => step.state === 'done')) {
       expect(after.find((other) => other.stage === step.stage)).toEqual(step);

@@ -23,6 +23,9 @@ pub(super) const TAKEN_OVER: &str = "TAKEN OVER";
 #[derive(Debug)]
 pub(super) struct Points {
     state: Mutex<State>,
+    /// Held over what makes work and over looks for work: a look comes wholly before the work is there, and
+    /// finds none, or wholly after it is known here.
+    pub(super) looks: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -41,7 +44,8 @@ impl Points {
         let context = IDLE.to_owned();
         let (seen, known) = (Vec::new(), HashSet::new());
         let (retried, armed) = (false, None);
-        Self { state: Mutex::new(State { context, retried, seen, known, armed }) }
+        let state = Mutex::new(State { context, retried, seen, known, armed });
+        Self { state, looks: tokio::sync::Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

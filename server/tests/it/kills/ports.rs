@@ -67,6 +67,7 @@ fn context(event: &VmEvent) -> Option<String> {
 #[async_trait]
 impl EventStore for Watched<dyn EventStore> {
     async fn create(&self, new: NewRequest) -> Result<Created, CreateError> {
+        let _no_look = self.points.looks.lock().await;
         self.points.enter("ASKED");
         let created = self.pass("commit of VmRequested", self.inner.create(new)).await;
         self.points.enter("QUEUED");
@@ -101,6 +102,11 @@ impl EventStore for Watched<dyn EventStore> {
             Some((context, _)) => format!("commit of {context}"),
             None => "commit".to_owned(),
         };
+        // A person's wish, which may make work, and not a worker's record of it.
+        let _no_look = match append.epoch {
+            None => Some(self.points.looks.lock().await),
+            Some(_) => None,
+        };
         let appended = self.pass(&what, self.inner.append(append)).await;
         if let (Ok(_), Some((context, _))) = (&appended, &name) {
             self.points.enter(context);
@@ -119,6 +125,7 @@ impl Leases for Watched<dyn Leases> {
         limit: u32,
         silent_for: Option<Duration>,
     ) -> Result<Vec<Claim>, StoreError> {
+        let _alone = self.points.looks.lock().await;
         // Looks that find nothing come at any moment, and are no part of any request's work.
         if self.points.is_queued() {
             self.points.before("claim");

@@ -196,7 +196,7 @@ async fn a_server_that_died_while_undoing_is_replaced_and_nothing_is_left() {
 #[tokio::test]
 async fn what_a_dead_server_was_driving_is_taken_over_when_its_lease_has_run_out() {
     let world = World::new().await;
-    let killed = world.server_with(&["--lease", "1s"]).await;
+    let killed = world.server_with(&["--lease", "3s"]).await;
     let pause = world.script().pause_at(Operation::PowerOn);
     let (request, pause) = held(&world, &killed, pause).await;
     killed.kill();

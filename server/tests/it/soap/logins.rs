@@ -103,7 +103,7 @@ async fn a_forgotten_session_is_renewed_once_for_all() {
 
 #[tokio::test]
 async fn a_wait_goes_on_in_a_new_session() {
-    let vcsim = Vcsim::start_with(&["-task-delay", "1s"]);
+    let vcsim = Vcsim::start_with(&["-task-delay", "3s"]);
     let client = vcsim.client();
     let task = client.clone_vm(&clone_spec("web-1"), DEADLINE).await.unwrap();
     let first = client.wait_for_task(&task, None, PATIENCE).await.unwrap();

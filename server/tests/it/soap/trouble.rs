@@ -171,9 +171,9 @@ async fn a_lost_reply_has_its_effect() {
 #[tokio::test]
 async fn a_vcenter_that_hangs_is_given_up_in_time() {
     let vcsim = Vcsim::start();
-    let call_timeout = Duration::from_millis(300);
+    let vm = make_vm(&vcsim.client(), "web-1").await;
+    let call_timeout = Duration::from_secs(3);
     let client = SoapClient::new(SoapSettings { call_timeout, ..vcsim.settings() }).unwrap();
-    let vm = make_vm(&client, "web-1").await;
 
     vcsim.rule("FindByUuid", "delay", json!({ "delayMs": 600_000 })).await;
     let asked = client.find_by_instance_uuid(uuid::Uuid::nil());

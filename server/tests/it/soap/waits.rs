@@ -18,8 +18,10 @@ async fn a_slow_task_is_seen_at_each_step() {
         seen.push(client.wait_for_task(&task, seen.last(), PATIENCE).await.unwrap());
     }
     let states: Vec<_> = seen.iter().map(|info| info.state.clone()).collect();
-    assert_eq!(states[0], TaskState::Queued);
-    assert!(states.contains(&TaskState::Running));
+    // The first look may come when it runs already.
+    let running = states.iter().position(|state| *state == TaskState::Running);
+    let running = running.expect("it was seen to run");
+    assert!(!states[running..].contains(&TaskState::Queued), "{states:?}");
     assert_eq!(states.last(), Some(&TaskState::Success));
     let percents: Vec<_> = seen.iter().filter_map(|info| info.percent).collect();
     assert!(percents.is_sorted() && percents.len() >= 3, "{percents:?}");
@@ -35,13 +37,14 @@ async fn without_news_a_wait_ends_in_time() {
     let client = vcsim.client();
     let vm = make_vm(&client, "web-1").await;
     let now = client.wait_for_guest(&vm, None, PATIENCE).await.unwrap();
-    for wait in [Duration::ZERO, Duration::from_millis(200), Duration::from_millis(1_300)] {
+    // Waits of a second and more end at a whole one.
+    let waits = [(0, 0), (200, 200), (1_300, 1_000)];
+    for (wait, least) in waits.map(|(wait, least)| (Duration::from_millis(wait), least)) {
         let started = Instant::now();
         let same = in_time("the end of a wait", client.wait_for_guest(&vm, Some(&now), wait));
         assert_eq!(same.await.unwrap(), now);
         let took = started.elapsed();
-        // Longer waits end at a whole second.
-        assert!(took >= Duration::from_secs(wait.as_secs()), "{took:?} for {wait:?}");
+        assert!(took >= Duration::from_millis(least), "{took:?} for {wait:?}");
     }
 }
 
@@ -112,10 +115,13 @@ async fn a_list_that_is_given_up_cleans_up() {
     client.templates().await.unwrap();
     for method in ["CreateContainerView", "RetrievePropertiesEx"] {
         let made = vcsim.calls("CreateContainerView").await;
-        vcsim.rule(method, "delay", json!({ "delayMs": 500 })).await;
-        let list = client.templates();
-        tokio::time::timeout(Duration::from_millis(100), list).await.unwrap_err();
-        assert!(vcsim.calls("CreateContainerView").await > made, "{method}");
+        vcsim.rule(method, "delay", json!({ "delayMs": 3_000 })).await;
+        let begun = async { while vcsim.calls("CreateContainerView").await <= made {} };
+        tokio::select! {
+            biased;
+            list = client.templates() => panic!("{method} was to be slow: {list:?}"),
+            () = in_time("the view", begun) => {}
+        }
         let cleaned = tokio::time::timeout(PATIENCE, async {
             while vcsim.calls("DestroyView").await < vcsim.calls("CreateContainerView").await {}
         });

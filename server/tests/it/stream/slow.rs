@@ -15,7 +15,7 @@ async fn a_slow_provisioning_is_told_in_page_stream_and_text() {
     let world = World::new().await;
     // Nothing is slow before a worker has started, so the reader is there in time.
     let start = world.script().pause_at(Operation::Vcenter);
-    let pause = world.script().pause_at(Operation::Clone);
+    let mut pause = world.script().pause_at(Operation::Clone);
     let server = world.server_with(&["--slow-after", "300ms"]).await;
     let id = server.ask("a", TEMPLATE).await.id;
     let mut stream = server.stream(id).await;
@@ -36,6 +36,7 @@ async fn a_slow_provisioning_is_told_in_page_stream_and_text() {
     let late = server.stream(id).await.until_event("snapshot").await.progress();
     assert!(late.slow && late.message.as_deref() == Some(MESSAGE), "{late:?}");
     // A reader who was away when the limit passed, and gets no snapshot, is told at once.
+    pause.reached().await;
     let back = format!("{}.{CLONING_SEQ}", server.epoch(id).await);
     server.stream_after(id, &back).await.until_event("slow").await;
     let mut lines = String::new();

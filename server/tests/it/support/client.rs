@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::sse::{Frame, numbered};
-use super::{EventStream, eventually, in_time};
+use super::{EventStream, LOOK_AGAIN, eventually, in_time};
 
 /// Talks to one server.
 #[derive(Debug, Clone)]
@@ -162,12 +162,25 @@ impl Api {
 
     /// Opens the stream of a request.
     pub(crate) async fn stream(&self, id: Uuid) -> EventStream {
-        self.stream_at(&events(id), &[]).await
+        self.patient_stream(id, &[]).await
     }
 
     /// Comes back to the stream of a request with the id seen last.
     pub(crate) async fn stream_after(&self, id: Uuid, last_event_id: &str) -> EventStream {
-        self.stream_at(&events(id), &[("last-event-id", last_event_id)]).await
+        self.patient_stream(id, &[("last-event-id", last_event_id)]).await
+    }
+
+    async fn patient_stream(&self, id: Uuid, headers: &[(&'static str, &str)]) -> EventStream {
+        in_time("another answer than 503", async {
+            loop {
+                let stream = self.stream_at(&events(id), headers).await;
+                if stream.status != 503 {
+                    return stream;
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        })
+        .await
     }
 
     pub(crate) async fn stream_at(

@@ -79,3 +79,22 @@ fn link_local(mac: &str) -> Ipv6Addr {
     let eui = [pair(a ^ 2, b), pair(c, 0xff), pair(0xfe, d), pair(e, f)];
     Ipv6Addr::new(0xfe80, 0, 0, 0, eui[0], eui[1], eui[2], eui[3])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::inventory::Inventory;
+    use super::*;
+
+    #[test]
+    fn tools_come_first_then_link_local_then_the_address() {
+        let mut vm = Inventory::new().vms.into_values().next().expect("a template");
+        (vm.powered_on, vm.boot) = (true, Some(Boot::new(0, 100, "any", false)));
+        let seen = [0, 39, 40, 54, 55, 99, 100].map(|now| {
+            let seen = guest(&vm, now);
+            (seen.tools_running, seen.ip_address.map(|ip| ip.is_ipv4()))
+        });
+        let (off, tools) = ((false, None), (true, None));
+        let (link_local, address) = ((true, Some(false)), (true, Some(true)));
+        assert_eq!(seen, [off, off, tools, tools, link_local, link_local, address]);
+    }
+}

@@ -264,8 +264,8 @@ async fn a_guest_shows_its_tools_first_then_link_local_then_its_address() {
         seen.push((last.tools_running, last.ip_address.is_some()));
         last = vcenter.wait_for_guest(&vm, Some(&last), CALL).await.unwrap();
     }
-    seen.dedup();
-    assert!(seen.ends_with(&[(true, false), (true, true)]), "{seen:?}");
+    // A look may come too late for one of them, but none comes before its turn.
+    assert!(seen.is_sorted() && !seen.contains(&(false, true)), "{seen:?}");
 }
 
 #[tokio::test]
