@@ -56,7 +56,7 @@ pub(crate) use moment::{utc, utc_full};
 pub(crate) use notification::Notice;
 pub(crate) use query::in_query;
 pub(crate) use remaining::{Remaining, capitalised};
-pub(crate) use stage::{stage_key, state_key};
+pub(crate) use stage::{stage_key, state_key, state_sign};
 pub(crate) use tone::{Tone, tone};
 
 /// The page's words in one language.

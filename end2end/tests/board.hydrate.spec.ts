@@ -90,6 +90,8 @@ test('more rows are shown on the same page', async ({ page, server, vmName }) =>
   await page.getByRole('button', { name: 'Show more' }).click();
   await expect(board.rows).toHaveCount(53);
   await expect(page.getByRole('button', { name: 'Show more' })).toBeHidden();
+  // Who goes by keyboard goes on from there.
+  await expect(board.rows.nth(50).getByRole('link')).toBeFocused();
   await expect(page.getByRole('link', { name: 'Older' })).toHaveCount(0);
 });
 

@@ -1,7 +1,9 @@
 //! What a row says at one moment.
 
+use std::borrow::Cow;
+
 use crate::{
-    api::{StageState, Status, Timestamp},
+    api::{Progress, StageState, Status, Timestamp, Waiting, WaitingFor},
     backend::ListedRequest,
     measure,
     words::{Tone, Words},
@@ -35,6 +37,7 @@ impl RowView {
     /// What this row says at `now_ms` of the server's clock.
     pub(crate) fn of(words: Words, listed: &ListedRequest, now_ms: i64) -> Self {
         let ListedRequest { request, progress } = listed;
+        let progress = &*without_due_retry(progress, now_ms);
         let (doing, tone) = words.summary(request, progress, now_ms);
         let as_of_ms = progress.server_time.map_or(now_ms, Timestamp::epoch_ms);
         let is_running = matches!(progress.status, Status::Provisioning | Status::Undoing);
@@ -51,6 +54,19 @@ impl RowView {
         };
         let bar = bar(&measure::segments(progress, now_ms), tone);
         Self { status: progress.status, doing, tone, bar, when }
+    }
+}
+
+/// A try that is due is under way again, whether or not anything was said of it since.
+fn without_due_retry(progress: &Progress, now_ms: i64) -> Cow<'_, Progress> {
+    let is_due = |waiting: &Waiting| {
+        waiting.waiting_for == WaitingFor::Retry
+            && waiting.next_at.is_some_and(|at| at.epoch_ms() <= now_ms)
+    };
+    if progress.waiting.as_ref().is_some_and(is_due) {
+        Cow::Owned(Progress { waiting: None, ..progress.clone() })
+    } else {
+        Cow::Borrowed(progress)
     }
 }
 
@@ -129,6 +145,22 @@ mod tests {
         row.progress.estimate = None;
         let view = RowView::of(Words::ENGLISH, &row, sample::NOW_MS);
         assert_eq!(view.when, When::Span("45 s so far".to_owned()));
+    }
+
+    #[test]
+    fn a_row_waits_for_its_next_try_until_that_is_due() {
+        let mut row = row();
+        row.progress.waiting = Some(Waiting {
+            waiting_for: WaitingFor::Retry,
+            ahead: None,
+            next_try: Some(2),
+            next_at: Some(sample::at(50_000)),
+            reason: None,
+        });
+        let due_ms = sample::at(50_000).epoch_ms();
+        let doing = |now_ms| RowView::of(Words::ENGLISH, &row, now_ms).doing;
+        assert_eq!(doing(due_ms - 1), "Waiting to try again, try 2");
+        assert_eq!(doing(due_ms), "Apply configuration");
     }
 
     #[test]

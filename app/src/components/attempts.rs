@@ -69,10 +69,10 @@ pub(crate) fn Attempts(
 /// One stage of a lane.
 fn stage(stage: &StageProgress, words: Words) -> impl IntoView + use<> {
     let duration = stage.duration_ms.filter(|&ms| ms > 0).map(|value| words.duration(value));
-    let (_, word) = words.state_words(stage.stage, stage.state);
+    let word = words.state_words(stage);
     view! {
         <li class="lane-stage" data-state=words::state_key(stage.state)>
-            <Glyph stage=stage.stage state=Signal::stored(stage.state)/>
+            <Glyph state=Signal::stored(stage.state)/>
             <span class="lane-name">
                 {words.stage_label(stage.stage)}
                 <span class="visually-hidden">" "{word}</span>

@@ -53,7 +53,7 @@ pub(crate) fn Copy(
     view! {
         <button type="button" class="button copy" hidden=move || !can_copy() on:click=copy>
             {move || if is_copied.get() { words.copied() } else { words.copy() }}
-            <span class="visually-hidden">" "{what}</span>
+            <span class="visually-hidden">{what}</span>
         </button>
         <span class="visually-hidden" role="status">
             {move || is_copied.get().then_some(words.copied())}

@@ -2,10 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{
-    api::{Stage, StageState},
-    words::Words,
-};
+use crate::{api::StageState, words};
 
 /// The sign of a stage's state: a drawing, and the same as a character for those who copy the text.
 ///
@@ -13,13 +10,10 @@ use crate::{
 /// that a tick can be drawn when a stage completes and nothing is rebuilt.
 #[component]
 pub(crate) fn Glyph(
-    /// The stage.
-    stage: Stage,
-    /// Its state.
+    /// The stage's state.
     #[prop(into)]
     state: Signal<StageState>,
 ) -> impl IntoView {
-    let words = Words::of_page();
     view! {
         <span class="glyph" aria-hidden="true">
             <svg viewBox="0 0 24 24">
@@ -34,7 +28,7 @@ pub(crate) fn Glyph(
                     d="M9.2 10.2h4a2.6 2.6 0 0 1 0 5.2h-2.7M9.2 10.2l2-2M9.2 10.2l2 2"
                 />
             </svg>
-            <span class="visually-hidden">{move || words.state_words(stage, state.get()).0}" "</span>
+            <span class="visually-hidden">{move || words::state_sign(state.get())}" "</span>
         </span>
     }
 }

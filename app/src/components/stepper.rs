@@ -51,11 +51,11 @@ fn Step(watch: Watch, stage: StageProgress) -> impl IntoView {
             data-state=move || words::state_key(state.get())
             aria-current=move || (state.get() == StageState::Active).then_some("step")
         >
-            <Glyph stage=key state/>
+            <Glyph state/>
             <span class="step-name">
                 <span class="step-label">{move || now.with(|stage| words.step_label(stage))}</span>
                 " "
-                <span class="step-state">{move || words.state_words(key, state.get()).1}" "</span>
+                <span class="step-state">{move || now.with(|stage| words.state_words(stage))}" "</span>
             </span>
             <span class="step-times">
                 {move || now.with(|stage| view! { <Times watch stage=stage.clone()/> })}
@@ -83,8 +83,7 @@ fn Times(watch: Watch, stage: StageProgress) -> impl IntoView {
             }
             .into_any()
         }
-        StageState::Skipped => ().into_any(),
-        StageState::Done | StageState::Failed | StageState::Undone => {
+        StageState::Skipped | StageState::Done | StageState::Failed | StageState::Undone => {
             let now_ms = watch.now_ms.get_untracked();
             let duration =
                 stage.duration_ms.filter(|&ms| ms > 0).map(|value| words.duration(value));

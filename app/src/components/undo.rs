@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::Glyph;
 use crate::{
-    api::{Stage, StageState, UndoState, UndoStep},
+    api::{StageState, UndoState, UndoStep},
     islands::Moment,
     live::Watch,
     words,
@@ -25,7 +25,7 @@ pub(crate) fn Undo(
         };
         view! {
             <li class="undo-step" data-state=state>
-                <Glyph stage=Stage::Created state=Signal::stored(glyph(step.state))/>
+                <Glyph state=Signal::stored(glyph(step.state))/>
                 <span class="undo-words">
                     <span class="undo-word">{word}": "</span>
                     <span class="undo-name">{words.told(&step.step)}</span>
@@ -42,7 +42,7 @@ pub(crate) fn Undo(
                     let state = if *is_clean { StageState::Done } else { StageState::Failed };
                     view! {
                         <li class="undo-step undo-end" data-state=words::state_key(state)>
-                            <Glyph stage=Stage::Created state=Signal::stored(state)/>
+                            <Glyph state=Signal::stored(state)/>
                             <span class="undo-words">{said.clone()}</span>
                         </li>
                     }

@@ -152,7 +152,7 @@ fn Paging(board: LiveBoard, query: ListQuery) -> impl IntoView {
                 type="button"
                 class="button"
                 hidden=move || !can_show_more()
-                disabled=move || is_loading.get()
+                aria-disabled=move || is_loading.get().then_some("true")
                 on:click=move |_| show_more(board, is_loading)
             >
                 {move || if is_loading.get() { words.loading() } else { words.show_more() }}
@@ -243,12 +243,20 @@ fn show(board: LiveBoard) {
         board.show_waiting();
         request_animation_frame(|| {
             window().scroll_to_with_x_and_y(0.0, 0.0);
-            let first = document().query_selector(".rows a").ok().flatten();
-            if let Some(first) = first {
-                use wasm_bindgen::JsCast;
-                drop(first.unchecked_into::<web_sys::HtmlElement>().focus());
-            }
+            focus_row(0);
         });
+    }
+}
+
+/// Gives the focus to a row: the button that was pressed may be gone.
+#[cfg(feature = "hydrate")]
+fn focus_row(index: usize) {
+    use wasm_bindgen::JsCast;
+    let list = document().query_selector(".rows").ok().flatten();
+    let row = list.and_then(|list| list.children().item(u32::try_from(index).ok()?));
+    let link = row.and_then(|row| row.query_selector("a").ok().flatten());
+    if let Some(link) = link {
+        drop(link.unchecked_into::<web_sys::HtmlElement>().focus());
     }
 }
 
@@ -260,13 +268,18 @@ fn show(board: LiveBoard) {
 fn show_more(board: LiveBoard, is_loading: RwSignal<bool>) {
     #[cfg(feature = "hydrate")]
     {
+        if is_loading.get_untracked() {
+            return;
+        }
         let Some(next) = board.next.get_untracked() else { return };
         is_loading.set(true);
         let query = crate::board::in_address(&board.query(), Some(&next));
         leptos::task::spawn_local(async move {
             let address = format!("/ui/board?{query}&limit=200");
             if let Some(page) = crate::browser::read_json(&address).await {
+                let first_new = board.order.with_untracked(|order| order.len());
                 board.add(page);
+                request_animation_frame(move || focus_row(first_new));
             }
             is_loading.set(false);
         });

@@ -283,8 +283,14 @@ impl Keeper {
     /// The person looks again: nothing is waited for, and a connection that has been silent too long
     /// is not trusted.
     pub(crate) fn wake(&mut self, now_ms: f64) -> Todo {
-        let is_alive = self.phase == Phase::Open && self.silent_ms(now_ms) <= SILENCE_MAX_MS;
-        if is_alive { Todo::NOTHING } else { self.reopen(now_ms) }
+        if self.phase == Phase::Open && self.silent_ms(now_ms) <= SILENCE_MAX_MS {
+            return Todo::NOTHING;
+        }
+        // Asking worked a moment ago, and is trusted until it does not.
+        let polled_ms = self.polled_ms;
+        let todo = self.reopen(now_ms);
+        self.polled_ms = polled_ms;
+        todo
     }
 
     /// The network was away and is back, or the computer slept: what was open is not to be trusted,

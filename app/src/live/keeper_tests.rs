@@ -214,6 +214,17 @@ fn waking_opens_at_once_what_is_not_known_to_be_alive() {
 }
 
 #[test]
+fn waking_does_not_call_a_connection_lost_that_lives_on_answers() {
+    let mut keeper = refused_thrice();
+    assert!(keeper.tick(4_600.0).poll);
+    keeper.polled(4_700.0, true);
+    assert_eq!(keeper.wake(6_000.0), Todo { stream: Stream::Open, poll: true });
+    assert_eq!(keeper.link(), Link::Polling);
+    keeper.polled(6_100.0, false);
+    assert_eq!(keeper.link(), Link::Reconnecting, "it does not answer any more");
+}
+
+#[test]
 fn after_a_sleep_everything_is_asked_for_anew() {
     let mut keeper = live_at(0.0);
     assert_eq!(keeper.reopen(3_000.0), Todo { stream: Stream::Open, poll: true });

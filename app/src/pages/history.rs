@@ -16,6 +16,8 @@ struct Journal {
     name: String,
     page: String,
     rows: Vec<HistoryRow>,
+    /// How many more events there are than a page lists.
+    more: u32,
     /// Moments of another day than this one are shown with their date.
     now_ms: i64,
 }
@@ -30,9 +32,11 @@ pub(crate) fn HistoryPage() -> impl IntoView {
             let detail = backend.request(&id).await?;
             let now_ms = detail.progress.server_time.map_or(0, Timestamp::epoch_ms);
             let items = backend.history(&id).await?;
+            let last = items.last().map_or(0, |item| item.seq);
+            let more = detail.progress.seq.saturating_sub(last);
             let rows = words.history_rows(items);
             let Request { name, links, .. } = detail.request;
-            Ok(Journal { name, page: links.page, rows, now_ms })
+            Ok(Journal { name, page: links.page, rows, more, now_ms })
         },
         |journal| view! { <Table journal/> },
     )
@@ -41,7 +45,7 @@ pub(crate) fn HistoryPage() -> impl IntoView {
 #[component]
 fn Table(journal: Journal) -> impl IntoView {
     let words = Words::of_page();
-    let Journal { name, page, rows, now_ms } = journal;
+    let Journal { name, page, rows, more, now_ms } = journal;
     let row = move |row: HistoryRow| {
         let details = row.details.into_iter().map(|(name, value)| {
             view! { <div><dt>{name}</dt><dd>{value}</dd></div> }
@@ -76,6 +80,7 @@ fn Table(journal: Journal) -> impl IntoView {
                     <tbody>{rows.into_iter().map(row).collect_view()}</tbody>
                 </table>
             </div>
+            {(more > 0).then(|| view! { <p>{words.more_events(more)}</p> })}
         </div>
     }
 }

@@ -46,6 +46,15 @@ impl Words {
         rows
     }
 
+    /// Said below a journal that is longer than its page.
+    pub(crate) fn more_events(self, more: u32) -> String {
+        say!(
+            self,
+            "And {more} more, in the API's history.",
+            "Und {more} weitere, im Verlauf der API."
+        )
+    }
+
     fn history_row(self, item: HistoryItem, is_same_worker: bool, undoing: bool) -> HistoryRow {
         let mut details = Vec::new();
         flatten(&item.payload, "", &mut details);

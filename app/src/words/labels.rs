@@ -84,12 +84,12 @@ labels! {
     copy: "Copy", "Kopieren";
     /// The same once it has.
     copied: "Copied", "Kopiert";
+    /// What is copied, to be read behind `Copy` and `Copied`.
+    the_address: " the address", ": die Adresse";
     /// What is copied.
-    the_address: "the address", "die Adresse";
+    the_ssh_line: " the ssh line", ": die ssh-Zeile";
     /// What is copied.
-    the_ssh_line: "the ssh line", "die ssh-Zeile";
-    /// What is copied.
-    the_report: "the report", "den Bericht";
+    the_report: " the report", ": den Bericht";
     /// The story of a failure.
     failure: "Failure", "Fehler";
     /// Said until it is undone.

@@ -27,6 +27,18 @@ pub(crate) fn state_key(state: StageState) -> &'static str {
     }
 }
 
+/// The state as a character.
+pub(crate) fn state_sign(state: StageState) -> &'static str {
+    match state {
+        StageState::Pending => "○",
+        StageState::Active => "●",
+        StageState::Done => "✓",
+        StageState::Failed => "✗",
+        StageState::Skipped => "–",
+        StageState::Undone => "↺",
+    }
+}
+
 impl Words {
     /// The stage in a person's words.
     pub(crate) fn stage_label(self, stage: Stage) -> &'static str {
@@ -62,22 +74,22 @@ impl Words {
         format!("{}{dots}", self.stage_label(stage.stage))
     }
 
-    /// The glyph and what a screen reader says after the label.
-    pub(crate) fn state_words(
-        self,
-        stage: Stage,
-        state: StageState,
-    ) -> (&'static str, &'static str) {
-        match state {
-            StageState::Pending => ("○", ""),
-            StageState::Active if stage == Stage::Created => {
-                ("●", self.pick("(queued)", "(wartet)"))
+    /// What a screen reader says after the label.
+    pub(crate) fn state_words(self, stage: &StageProgress) -> &'static str {
+        match stage.state {
+            StageState::Pending => "",
+            StageState::Active if stage.stage == Stage::Created => {
+                self.pick("(queued)", "(wartet)")
             }
-            StageState::Active => ("●", self.pick("(in progress)", "(läuft)")),
-            StageState::Done => ("✓", self.pick("(done)", "(erledigt)")),
-            StageState::Failed => ("✗", self.pick("(failed)", "(fehlgeschlagen)")),
-            StageState::Skipped => ("–", self.pick("(skipped)", "(übersprungen)")),
-            StageState::Undone => ("↺", self.pick("(undone)", "(zurückgenommen)")),
+            StageState::Active => self.pick("(in progress)", "(läuft)"),
+            StageState::Done => self.pick("(done)", "(erledigt)"),
+            StageState::Failed => self.pick("(failed)", "(fehlgeschlagen)"),
+            // It had begun when the request was cancelled.
+            StageState::Skipped if stage.started_at.is_some() => {
+                self.pick("(cancelled)", "(abgebrochen)")
+            }
+            StageState::Skipped => self.pick("(skipped)", "(übersprungen)"),
+            StageState::Undone => self.pick("(undone)", "(zurückgenommen)"),
         }
     }
 
@@ -122,8 +134,18 @@ mod tests {
 
     #[test]
     fn a_created_request_that_waits_is_queued() {
-        assert_eq!(EN.state_words(Stage::Created, StageState::Active), ("●", "(queued)"));
-        assert_eq!(EN.state_words(Stage::Cloning, StageState::Active), ("●", "(in progress)"));
+        let mut stages = sample::progress().stages;
+        (stages[0].state, stages[1].state) = (StageState::Active, StageState::Active);
+        assert_eq!(EN.state_words(&stages[0]), "(queued)");
+        assert_eq!(EN.state_words(&stages[1]), "(in progress)");
+    }
+
+    #[test]
+    fn a_stage_that_had_begun_was_cancelled_and_not_skipped() {
+        let mut stages = sample::progress().stages;
+        (stages[2].state, stages[3].state) = (StageState::Skipped, StageState::Skipped);
+        assert_eq!(EN.state_words(&stages[2]), "(cancelled)");
+        assert_eq!(EN.state_words(&stages[3]), "(skipped)");
     }
 
     #[test]

@@ -19,7 +19,6 @@ use uuid::Uuid;
 
 use super::error::ApiError;
 use super::guard::Asking;
-use super::query::LIMIT_MAX;
 use super::requests::request_id;
 use super::{AppState, convert, in_time};
 use crate::application::requests::ChangeError;
@@ -39,6 +38,9 @@ pub use finished::MachineLinks;
 
 /// How many requests the list shows at once.
 const LIST_ROWS: u32 = 50;
+
+/// The events of a request that its history and its report list: seven attempts have about 200.
+const JOURNAL_EVENTS_MAX: u32 = 2_000;
 
 /// The newest events of a request that its replay shows: each comes with the whole progress, some 3 KiB.
 const REPLAY_EVENTS_MAX: usize = 200;
@@ -136,8 +138,7 @@ impl Backend for PageBackend {
     async fn history(&self, id: &str) -> Result<Vec<api::HistoryItem>, PageError> {
         self.state.ready_or_503()?;
         let id = request_id(id)?;
-        // A provisioning has tens of events; a page of them is all of them.
-        let events = in_time(self.state.query.history(&self.viewer, id, 0, LIMIT_MAX));
+        let events = in_time(self.state.query.history(&self.viewer, id, 0, JOURNAL_EVENTS_MAX));
         let events = events.await?.map_err(ApiError::from)?;
         let events = events.ok_or_else(ApiError::no_such_request)?;
         Ok(events.into_iter().map(convert::history_item).collect())

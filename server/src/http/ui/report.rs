@@ -14,8 +14,8 @@ use crate::domain::stage::VmProvisioningStage as Stage;
 use crate::domain::timeline::{FailedTries, StageState, StageTimes, Timeline, Undo};
 use crate::http::error::ApiError;
 use crate::http::guard::Asking;
-use crate::http::query::LIMIT_MAX;
 use crate::http::requests::request_id;
+use crate::http::ui::JOURNAL_EVENTS_MAX;
 use crate::http::{AppState, in_time};
 
 /// `GET /requests/{id}/report`
@@ -28,7 +28,7 @@ pub(super) async fn report(
     let id = request_id(&id)?;
     let read = async {
         let progress = state.query.progress(&viewer, id).await?;
-        let events = state.query.history(&viewer, id, 0, LIMIT_MAX).await?;
+        let events = state.query.history(&viewer, id, 0, JOURNAL_EVENTS_MAX).await?;
         Ok::<_, ApiError>(progress.zip(events))
     };
     let (progress, events) = in_time(read).await??.ok_or_else(ApiError::no_such_request)?;
@@ -160,6 +160,10 @@ fn text(
         let when = moment(event.recorded_at);
         lines.add("", &format!("{:>4}  {when}  {}", event.seq, event.type_name));
     }
+    let more = events.last().map_or(0, |last| timeline.seq.saturating_sub(last.seq));
+    if more > 0 {
+        lines.add("", &format!("and {more} more, in the API's history"));
+    }
     lines.0
 }
 
@@ -203,6 +207,7 @@ mod tests {
              vCenter is not answering",
             "Code            vcenter_rejected",
             "                   1  1970-01-01T00:00:00.100Z  VmRequested",
+            "                and 2 more, in the API's history",
         ] {
             assert!(text.lines().any(|told| told == line), "{line:?} in\n{text}");
         }
