@@ -83,7 +83,8 @@ fn Times(watch: Watch, stage: StageProgress) -> impl IntoView {
             }
             .into_any()
         }
-        StageState::Skipped | StageState::Done | StageState::Failed | StageState::Undone => {
+        StageState::Skipped => ().into_any(),
+        StageState::Done | StageState::Failed | StageState::Undone => {
             let now_ms = watch.now_ms.get_untracked();
             let duration =
                 stage.duration_ms.filter(|&ms| ms > 0).map(|value| words.duration(value));

@@ -84,10 +84,6 @@ impl Words {
             StageState::Active => self.pick("(in progress)", "(läuft)"),
             StageState::Done => self.pick("(done)", "(erledigt)"),
             StageState::Failed => self.pick("(failed)", "(fehlgeschlagen)"),
-            // It had begun when the request was cancelled.
-            StageState::Skipped if stage.started_at.is_some() => {
-                self.pick("(cancelled)", "(abgebrochen)")
-            }
             StageState::Skipped => self.pick("(skipped)", "(übersprungen)"),
             StageState::Undone => self.pick("(undone)", "(zurückgenommen)"),
         }
@@ -138,14 +134,6 @@ mod tests {
         (stages[0].state, stages[1].state) = (StageState::Active, StageState::Active);
         assert_eq!(EN.state_words(&stages[0]), "(queued)");
         assert_eq!(EN.state_words(&stages[1]), "(in progress)");
-    }
-
-    #[test]
-    fn a_stage_that_had_begun_was_cancelled_and_not_skipped() {
-        let mut stages = sample::progress().stages;
-        (stages[2].state, stages[3].state) = (StageState::Skipped, StageState::Skipped);
-        assert_eq!(EN.state_words(&stages[2]), "(cancelled)");
-        assert_eq!(EN.state_words(&stages[3]), "(skipped)");
     }
 
     #[test]
