@@ -34,7 +34,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(15);
 const PAUSE_PER_WRITE: Duration = Duration::from_millis(1);
 
 /// How many writes make the pause longer: nobody is heard later than after these.
-const PAUSE_WRITES_MAX: u32 = 5;
+const PAUSE_WRITES_MAX: u32 = 8;
 
 /// How long one ring, and that question, may take before it is given up: the looks go on without it.
 const RING_TIMEOUT: Duration = Duration::from_secs(2);
